@@ -1,0 +1,44 @@
+package codec_test
+
+import (
+	"reflect"
+	"testing"
+
+	"github.com/ctwo-go/c2/codec"
+)
+
+// TestAllocations holds what small arguments cost, apart from the value itself.
+func TestAllocations(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	for _, c := range []struct {
+		v              any
+		encode, decode float64
+	}{
+		{ptr(123456), 0, 0},
+		{ptr(1.5), 0, 0},
+		{ptr(true), 0, 0},
+		{ptr("a string"), 0, 1},
+		{&[]byte{1, 2, 3}, 0, 1},
+		{&point{1, 2}, 0, 0},
+		{&[]float64{1, 2, 3}, 0, 1},
+		{&[3]float64{1, 2, 3}, 0, 0},
+		{&[]point{{1, 2}, {3, 4}}, 0, 1},
+	} {
+		v := reflect.ValueOf(c.v).Elem()
+		codec := must(codec.For(v.Type()))
+		room := make([]byte, 0, 256)
+		item := must(codec.Append(room, v))
+		if n := testing.AllocsPerRun(100, func() { must(codec.Append(room, v)) }); n > c.encode {
+			t.Errorf("%v: encoding takes %v allocations, want %v", v.Type(), n, c.encode)
+		}
+		if n := testing.AllocsPerRun(100, func() { codec.Size(v) }); n > 0 {
+			t.Errorf("%v: Size takes %v allocations", v.Type(), n)
+		}
+		into := reflect.New(v.Type()).Elem()
+		if n := testing.AllocsPerRun(100, func() { must(codec.Decode(item, into)) }); n > c.decode {
+			t.Errorf("%v: decoding takes %v allocations, want %v", v.Type(), n, c.decode)
+		}
+	}
+}

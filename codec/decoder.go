@@ -1,0 +1,139 @@
+package codec
+
+import (
+	"fmt"
+	"unicode/utf8"
+)
+
+// dec is one decoding: what is left of the input, and what it may still cost. A plan takes exactly
+// one item off src. Modes of decoding (views instead of copies) belong here.
+type dec struct {
+	src    []byte
+	memory int // bytes of memory that may still be allocated
+	depth  int
+}
+
+func (d *dec) start(src []byte) {
+	d.src, d.depth = src, 0
+	d.memory = memoryBase + memoryPerByte*len(src)
+}
+
+// head takes the next head, tags included.
+func (d *dec) head() (head, error) {
+	h, rest, err := readHead(d.src)
+	if err == nil {
+		d.src = rest
+	}
+	return h, err
+}
+
+// item takes the next head behind any tags.
+func (d *dec) item() (head, error) {
+	for {
+		h, err := d.head()
+		if err != nil || h.major != majorTag {
+			return h, err
+		}
+	}
+}
+
+// null takes a null and says whether there was one.
+func (d *dec) null() bool {
+	if len(d.src) > 0 && (d.src[0] == byteNull || d.src[0] == majorSimple<<5|infoUndef) {
+		d.src = d.src[1:]
+		return true
+	}
+	return false
+}
+
+// take returns the n bytes of a string; they belong to the input.
+func (d *dec) take(n uint64) ([]byte, error) {
+	if n > uint64(len(d.src)) {
+		return nil, fmt.Errorf("%d bytes are declared, %d are left: %w", n, len(d.src), errShort)
+	}
+	b := d.src[:n:n]
+	d.src = d.src[n:]
+	return b, nil
+}
+
+// text returns the n bytes of a text string; they belong to the input.
+func (d *dec) text(n uint64) ([]byte, error) {
+	b, err := d.take(n)
+	if err == nil && !utf8.Valid(b) {
+		return nil, errUTF8
+	}
+	return b, err
+}
+
+// elements checks the count of an array and pays for n elements of size bytes.
+func (d *dec) elements(declared uint64, size int) (int, error) {
+	n, err := count(declared, len(d.src))
+	if err != nil {
+		return 0, err
+	}
+	return n, d.pay(n, size)
+}
+
+// pairs checks the count of a map and pays for it. A map's storage is never smaller than eight
+// slots, and grows in powers of two; the room to decode a pair in is one more.
+func (d *dec) pairs(declared uint64, size int) (int, error) {
+	n, err := count(declared, len(d.src)/2)
+	if err != nil {
+		return 0, err
+	}
+	if err := d.pay(1, 48); err != nil || n == 0 {
+		return n, err
+	}
+	return n, d.pay(1+max(8, 2*n), size+1)
+}
+
+// pay takes n times size bytes off the memory that is left.
+func (d *dec) pay(n, size int) error {
+	if size > 0 && n > d.memory/size {
+		return errMemory
+	}
+	d.memory -= n * size
+	return nil
+}
+
+// enter goes one level down; leave comes back.
+func (d *dec) enter() error {
+	d.depth++
+	if d.depth > MaxDepth {
+		return errDeep
+	}
+	return nil
+}
+
+func (d *dec) leave() { d.depth-- }
+
+// skip passes over one item, whatever it holds. It does not recurse, so depth is no matter.
+func (d *dec) skip() error {
+	for left := uint64(1); left > 0; left-- {
+		h, err := d.head()
+		if err != nil {
+			return err
+		}
+		switch h.major {
+		case majorBytes, majorText:
+			if _, err := d.take(h.arg); err != nil {
+				return err
+			}
+		case majorArray, majorMap:
+			n, err := count(h.arg, len(d.src))
+			if err != nil {
+				return err
+			}
+			if h.major == majorMap {
+				n *= 2
+			}
+			left += uint64(n)
+		case majorTag:
+			left++
+		}
+	}
+	return nil
+}
+
+// wrong is the error for an item of another kind than the type takes.
+func wrong(want any, h head) error { return fmt.Errorf("want %v, have %v", want, h) }

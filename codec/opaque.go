@@ -1,0 +1,57 @@
+package codec
+
+import "fmt"
+
+// Opaque is a transferable whose type this program has not registered: it can be kept, passed on
+// and sent back. Encoded by itself it is what the transferable inside any is.
+type Opaque struct {
+	Name string
+	Data []byte
+}
+
+// MarshalCBOR implements cbor.Marshaler.
+func (o Opaque) MarshalCBOR() ([]byte, error) {
+	dst := appendHead(nil, majorTag, tagTransferable)
+	dst, err := appendText(appendHead(dst, majorArray, 2), o.Name)
+	if err != nil {
+		return nil, fmt.Errorf("name: %w", err)
+	}
+	return append(appendHead(dst, majorBytes, uint64(len(o.Data))), o.Data...), nil
+}
+
+// UnmarshalCBOR implements cbor.Unmarshaler.
+func (o *Opaque) UnmarshalCBOR(data []byte) error {
+	var d dec
+	d.start(data)
+	h, err := d.head()
+	if err != nil {
+		return err
+	}
+	if h.major != majorTag || h.arg != tagTransferable {
+		return wrong("a transferable", h)
+	}
+	*o, err = d.opaque()
+	return err
+}
+
+// opaque takes what stands behind a transferable's tag.
+func (d *dec) opaque() (o Opaque, err error) {
+	h, err := d.head()
+	if err != nil {
+		return o, err
+	}
+	if h.major == majorArray {
+		if o.Name, err = d.transferName(h); err != nil {
+			return o, err
+		}
+		if h, err = d.head(); err != nil {
+			return o, err
+		}
+	}
+	if h.major != majorBytes {
+		return o, wrong("a transferable's bytes", h)
+	}
+	b, err := d.take(h.arg)
+	o.Data = append([]byte{}, b...)
+	return o, err
+}
