@@ -1,0 +1,171 @@
+package ipc
+
+import (
+	"context"
+	"sync"
+)
+
+// Client calls the server at one address, over one connection that all callers share. It connects at the first call
+// and again, at the next call, whenever the connection has ended: because the server went away, asked for it, or
+// nothing was called for a while. It is safe for concurrent use.
+type Client struct {
+	address  string
+	config   Config
+	instance [16]byte
+
+	mu      sync.Mutex
+	conn    *clientConn // the connection for new calls, or nil
+	dialing *dialing    // the attempt in progress, or nil
+	closed  bool
+}
+
+// dialing is one attempt to connect, which all callers wait for that need it.
+type dialing struct {
+	cancel context.CancelFunc
+	done   chan struct{} // closed when conn and err are set
+	conn   *clientConn
+	err    error
+}
+
+// NewClient returns a client for address. It does not connect yet. The address is checked by the first call.
+func NewClient(address string, config Config) *Client {
+	return &Client{address: address, config: config.withDefaults(), instance: newInstance()}
+}
+
+// Address is the address given to NewClient.
+func (c *Client) Address() string { return c.address }
+
+// Request is a call to be sent.
+type Request struct {
+	Resource uint64
+	Method   uint32
+	Args     Body
+}
+
+// Call sends a request and waits for its answer, which the caller must release. If the server answered with a failure,
+// or there is no answer, the error is an *Error: CodeUnavailable where the server can't be reached or is gone,
+// CodeCanceled or CodeDeadline when ctx ended first (the server is told), CodeTooLarge before anything is sent if the
+// server takes no such payload, CodeClosed after Close; or it is the error of Args itself. Error.MayHaveRun tells
+// whether the server may have acted on it. The deadline of ctx goes along.
+//
+// A request is sent at most once. Only if a connection turns out dead before any of it was written, another is tried.
+func (c *Client) Call(ctx context.Context, req Request) (*Payload, error) {
+	for attempt := 1; ; attempt++ {
+		conn, err := c.connection(ctx)
+		if err != nil {
+			return nil, err
+		}
+		p, err := conn.call(ctx, req)
+		if err != errNotSent || attempt == maxAttempts {
+			return p, err
+		}
+		c.leave(conn)
+	}
+}
+
+// errNotSent tells that a connection had ended before any of the request was written to it.
+var errNotSent error = errorf(CodeUnavailable, "the connection ended before the call was sent")
+
+// maxAttempts bounds how many connections a call tries that end before it is sent: one may have been dying, and one
+// more; a third means that there is a server which accepts connections only to end them.
+const maxAttempts = 3
+
+// Instance identifies the server that is connected, after connecting to it if need be.
+func (c *Client) Instance(ctx context.Context) ([16]byte, error) {
+	conn, err := c.connection(ctx)
+	if err != nil {
+		return [16]byte{}, err
+	}
+	return conn.session.peer.instance, nil
+}
+
+// connection returns the current connection or makes one.
+func (c *Client) connection(ctx context.Context) (*clientConn, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, contextError(err, false)
+	}
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return nil, errorf(CodeClosed, "the client for %s is closed", c.address)
+	}
+	if conn := c.conn; conn != nil {
+		c.mu.Unlock()
+		return conn, nil
+	}
+	d := c.dialing
+	if d == nil {
+		d = c.dialLocked()
+	}
+	c.mu.Unlock()
+	select {
+	case <-d.done:
+		return d.conn, d.err
+	case <-ctx.Done():
+		return nil, contextError(ctx.Err(), false)
+	}
+}
+
+// dialLocked starts an attempt to connect. It belongs to no caller: each may leave, the others go on waiting.
+func (c *Client) dialLocked() *dialing {
+	ctx, cancel := context.WithCancel(context.Background())
+	d := &dialing{cancel: cancel, done: make(chan struct{})}
+	c.dialing = d
+	go func() {
+		defer cancel()
+		d.conn, d.err = c.dial(ctx)
+		c.mu.Lock()
+		c.dialing = nil
+		c.conn = d.conn
+		c.mu.Unlock()
+		if d.err == nil {
+			d.conn.start()
+		}
+		close(d.done)
+	}()
+	return d
+}
+
+func (c *Client) dial(ctx context.Context) (*clientConn, error) {
+	conn, r, sess, err := dial(ctx, c.address, &c.config, c.instance)
+	if err != nil {
+		return nil, err
+	}
+	return newClientConn(c, conn, r, sess)
+}
+
+// leave takes conn, which takes no more calls, out of use.
+func (c *Client) leave(conn *clientConn) {
+	c.mu.Lock()
+	if c.conn == conn {
+		c.conn = nil
+	}
+	c.mu.Unlock()
+}
+
+// Close ends the connection; calls in flight fail with CodeClosed. It returns when no goroutine of the client's is left,
+// and is idempotent.
+func (c *Client) Close() {
+	c.mu.Lock()
+	c.closed = true
+	conn, d := c.conn, c.dialing
+	c.mu.Unlock()
+	if d != nil {
+		d.cancel()
+		<-d.done
+		conn = d.conn
+	}
+	if conn != nil {
+		conn.fail(errorf(CodeClosed, "the client for %s was closed", c.address))
+		<-conn.ended
+	}
+}
+
+// contextError is how a call ends whose context has.
+func contextError(err error, sent bool) *Error {
+	e := &Error{Code: CodeCanceled, Message: err.Error(), MayHaveRun: sent}
+	if err == context.DeadlineExceeded {
+		e.Code = CodeDeadline
+	}
+	return e
+}

@@ -1,0 +1,483 @@
+package ipc
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// clientConn is one connection of a client.
+//
+// Answers are read by whoever has the reading turn. A call that is alone takes the turn and reads its own answer: waking
+// it from another goroutine would take longer than many an answer. As soon as calls overlap, a goroutine of the
+// connection's reads, for as long as there are calls; and when there have been none for a moment, it waits for the
+// server's end or farewell.
+type clientConn struct {
+	client  *Client
+	session session
+	conn    *net.UnixConn
+	out     *sender
+	ended   chan struct{} // closed when the connection has ended and every call was told
+
+	// These belong to who has the reading turn.
+	reader    *frameReader
+	completes uint64 // the call whose answer is complete when the current frame is, or zero
+
+	mu      sync.Mutex
+	calls   map[uint64]*pending
+	lastID  uint64
+	reading bool        // someone has the turn, or the connection has ended
+	leaving bool        // no more calls: the server does not want them, or the connection was idle
+	err     error       // why the connection is no more
+	watch   *time.Timer // see rest
+	watched bool        // watch is running
+	used    time.Time   // when the last call ended
+}
+
+// pending is a call that waits for its answer.
+type pending struct {
+	done chan struct{} // holds one value when answer or err is set
+	sent atomic.Bool   // the server may have acted on it
+
+	// Set before done by who took the call out of the connection's calls.
+	answer *Payload
+	err    error
+
+	// These belong to who has the reading turn.
+	code  Code
+	total uint64
+	part  *Payload // the answer as far as it has come
+	got   uint64   // bytes of an answer that nobody waits for any more
+
+	abandoned bool // guarded by the connection's mu: nobody waits
+}
+
+func newClientConn(client *Client, conn *net.UnixConn, r *frameReader, sess session) (*clientConn, error) {
+	out, err := newSender(conn, 0)
+	if err != nil {
+		conn.Close()
+		return nil, errorf(CodeUnavailable, "%v", err)
+	}
+	c := &clientConn{
+		client: client, session: sess, conn: conn, reader: r, out: out,
+		ended: make(chan struct{}), calls: make(map[uint64]*pending), used: time.Now(),
+	}
+	c.watch = time.AfterFunc(time.Hour, c.rest)
+	c.watch.Stop()
+	return c, nil
+}
+
+// start puts the connection into use.
+func (c *clientConn) start() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.watchLocked(watchDelay)
+}
+
+func (c *clientConn) call(ctx context.Context, req Request) (*Payload, error) {
+	args, err := encode(req.Args, c.session.maxSend)
+	if err != nil {
+		return nil, err
+	}
+	call := &pending{done: make(chan struct{}, 1)}
+	id, err := c.enter(call)
+	if err != nil {
+		args.Release()
+		return nil, err
+	}
+	begun, err := c.out.sendPayload(ctx, callHead(ctx, id, req, args), args, c.session.maxFrame, &call.sent)
+	switch {
+	case err == nil:
+	case ctx.Err() == nil:
+		return c.unsent(call)
+	case !begun:
+		c.withdraw(id)
+		return nil, contextError(ctx.Err(), false)
+	}
+	if c.takeTurn(call) {
+		c.readFor(ctx, call)
+	}
+	select {
+	case <-call.done:
+		return call.answer, call.err
+	case <-ctx.Done():
+		return c.abandon(ctx, id, call)
+	}
+}
+
+// takeTurn gives the reading turn to a call that is alone.
+func (c *clientConn) takeTurn(call *pending) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.reading || c.err != nil {
+		return false
+	}
+	c.reading = true
+	if len(c.calls) > 1 {
+		go c.readOn()
+		return false
+	}
+	return true
+}
+
+// readFor reads until the call has ended, or its context has, or the connection.
+func (c *clientConn) readFor(ctx context.Context, call *pending) {
+	if ctx.Done() != nil {
+		stop := context.AfterFunc(ctx, func() { c.conn.SetReadDeadline(time.Unix(1, 0)) })
+		defer stop()
+	}
+	for len(call.done) == 0 {
+		err := c.next()
+		switch {
+		case err == nil:
+		case !interrupted(err):
+			c.lose(err)
+			return
+		case ctx.Err() != nil:
+			c.passTurn()
+			return
+		default:
+			// The context of an earlier call ended just when that call had.
+			c.conn.SetReadDeadline(time.Time{})
+		}
+	}
+	c.passTurn()
+}
+
+// passTurn ends the caller's reading turn. If there are calls left, a goroutine of the connection's goes on; if not, one
+// will watch the connection once it has been quiet for a moment. On a connection that failed meanwhile it tells the calls.
+func (c *clientConn) passTurn() {
+	c.mu.Lock()
+	err := c.err
+	switch {
+	case err != nil:
+	case len(c.calls) > 0 || c.reader.inFrame():
+		go c.readOn()
+	default:
+		c.reading = false
+		c.watchLocked(watchDelay)
+	}
+	c.mu.Unlock()
+	if err != nil {
+		c.lose(err)
+	}
+}
+
+// readOn reads for all, until no call is left.
+func (c *clientConn) readOn() {
+	for {
+		switch err := c.next(); {
+		case err == nil:
+		case interrupted(err): // by the context of a call that read for itself
+			c.conn.SetReadDeadline(time.Time{})
+		default:
+			c.lose(err)
+			return
+		}
+		if !c.busy() {
+			c.passTurn()
+			return
+		}
+	}
+}
+
+// busy tells whether there is something to read for.
+func (c *clientConn) busy() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.calls) > 0 || c.reader.inFrame()
+}
+
+// watchDelay is how long a connection has to be quiet before a goroutine watches it. Calls that come more often than
+// that read for themselves.
+const watchDelay = 20 * time.Millisecond
+
+// watchLocked sees to it that rest is called about d from now, or earlier.
+func (c *clientConn) watchLocked(d time.Duration) {
+	if !c.watched && c.err == nil {
+		c.watched = true
+		c.watch.Reset(d)
+	}
+}
+
+// rest is called now and then while nobody reads. It ends a connection that has been idle for too long, and puts a
+// goroutine on watch if it was quiet for a moment.
+func (c *clientConn) rest() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.watched = false
+	quiet := time.Since(c.used)
+	switch {
+	case c.err != nil || c.reading && len(c.calls) > 0:
+	case len(c.calls) == 0 && quiet >= c.client.config.IdleTimeout:
+		c.leaving = true
+		go c.fail(errNotSent)
+	case quiet < watchDelay:
+		c.watchLocked(watchDelay - quiet)
+	default:
+		if !c.reading {
+			c.reading = true
+			go c.readOn()
+		}
+		c.watchLocked(c.client.config.IdleTimeout - quiet)
+	}
+}
+
+// unsent is the end of a call during whose sending the connection failed. The reader is about to tell all calls.
+func (c *clientConn) unsent(call *pending) (*Payload, error) {
+	<-call.done
+	if !call.sent.Load() && asError(call.err).Code == CodeUnavailable {
+		return nil, errNotSent
+	}
+	return call.answer, call.err
+}
+
+// withdraw takes back a call that the server has not heard of.
+func (c *clientConn) withdraw(id uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.calls, id)
+}
+
+func callHead(ctx context.Context, id uint64, req Request, args *Payload) []byte {
+	p := callPrefix{resource: req.Resource, method: req.Method, total: uint64(len(args.Bytes()))}
+	if deadline, ok := ctx.Deadline(); ok {
+		p.timeout = uint64(max(time.Until(deadline), 1))
+	}
+	head := appendHeader(make([]byte, 0, headerSize+callPrefixSize), header{kind: kindCall, call: id})
+	return appendCallPrefix(head, p)
+}
+
+// enter gives a call its id.
+func (c *clientConn) enter(call *pending) (uint64, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		switch asError(c.err).Code {
+		case CodeBusy, CodeDenied, CodeMismatch, CodeClosed:
+			return 0, c.err // another connection would end the same way
+		}
+	}
+	if c.err != nil || c.leaving {
+		return 0, errNotSent
+	}
+	c.lastID++
+	c.calls[c.lastID] = call
+	return c.lastID, nil
+}
+
+// abandon gives a call up whose context has ended, and tells the server. If its end came just now, it has that end.
+func (c *clientConn) abandon(ctx context.Context, id uint64, call *pending) (*Payload, error) {
+	c.mu.Lock()
+	_, waiting := c.calls[id]
+	call.abandoned = waiting
+	c.mu.Unlock()
+	if !waiting {
+		<-call.done
+		return call.answer, call.err
+	}
+	// What was not sent whole the server drops when it reads this; it answers in any case, and exactly once.
+	cancel := appendHeader(make([]byte, 0, headerSize), header{kind: kindCancel, call: id})
+	c.out.send(ctx, outFrame{body: cancel}, true)
+	return nil, contextError(ctx.Err(), call.sent.Load())
+}
+
+// lose ends the connection after a failed read, and fails the calls that are left. The reading turn is never passed on.
+func (c *clientConn) lose(err error) {
+	if gone(err) {
+		err = errorf(CodeUnavailable, "the connection to %s ended", c.client.address)
+	}
+	c.fail(err)
+	c.mu.Lock()
+	err = c.err
+	calls := c.calls
+	c.calls = nil
+	c.mu.Unlock()
+	for _, call := range calls {
+		if call.part != nil {
+			call.part.Release()
+		}
+		failed := *asError(err)
+		failed.MayHaveRun = call.sent.Load()
+		call.end(nil, &failed)
+	}
+	close(c.ended)
+}
+
+func (p *pending) end(answer *Payload, err error) {
+	p.answer, p.err = answer, err
+	p.done <- struct{}{}
+}
+
+// fail ends the connection. The first reason is the one that calls get to see. They are told by who has the reading
+// turn, whose read fails now.
+func (c *clientConn) fail(err error) {
+	c.client.leave(c)
+	c.mu.Lock()
+	if c.err == nil {
+		c.err = err
+	}
+	c.watch.Stop()
+	mine := !c.reading
+	c.reading = true
+	c.mu.Unlock()
+	c.out.fail(net.ErrClosed)
+	if mine {
+		c.lose(err)
+	}
+}
+
+// next reads the next frame and does what it says. After an interrupted read it is called again.
+func (c *clientConn) next() error {
+	if c.reader.inFrame() {
+		return c.finishFrame()
+	}
+	h, fixed, err := c.reader.header()
+	if err != nil {
+		return c.broken(err)
+	}
+	switch h.kind {
+	case kindAnswer:
+		err = c.onAnswer(h, fixed)
+	case kindChunk:
+		err = c.onChunk(h)
+	case kindGoAway:
+		err = c.onGoAway(fixed)
+	case kindCall, kindCancel:
+		err = protocolErrorf("a frame of kind %d, which is for clients to send", h.kind)
+	}
+	if err != nil {
+		return c.broken(err)
+	}
+	return c.finishFrame()
+}
+
+// finishFrame reads what is left of a frame, and ends the call whose answer that completes.
+func (c *clientConn) finishFrame() error {
+	if err := c.reader.part(); err != nil {
+		return err
+	}
+	if id := c.completes; id != 0 {
+		c.completes = 0
+		c.finish(id, nil)
+	}
+	return nil
+}
+
+// broken gives a server's breach of protocol a code.
+func (c *clientConn) broken(err error) error {
+	var p *protocolError
+	if errors.As(err, &p) {
+		return errorf(CodeInternal, "%s: %v", c.client.address, err)
+	}
+	return err
+}
+
+// lookup returns a call that has not ended, and whether anybody waits for it. It is the reader's own until then.
+func (c *clientConn) lookup(id uint64) (call *pending, wanted bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	call = c.calls[id]
+	return call, call != nil && !call.abandoned
+}
+
+func (c *clientConn) onAnswer(h header, fixed []byte) error {
+	p, err := parseAnswerPrefix(fixed)
+	if err != nil {
+		return err
+	}
+	call, wanted := c.lookup(h.call)
+	switch {
+	case call == nil || call.total > 0:
+		return protocolErrorf("an answer to call %d, which expects none", h.call)
+	case p.total > uint64(c.client.config.MaxPayload):
+		return protocolErrorf("an answer of %d bytes, at most %d are taken", p.total, c.client.config.MaxPayload)
+	}
+	call.code, call.total = p.code, p.total
+	if wanted {
+		call.part = newPayload(int(min(p.total, commitStep)))
+	}
+	return c.onPart(h, call)
+}
+
+func (c *clientConn) onChunk(h header) error {
+	call, wanted := c.lookup(h.call)
+	if h.flags&flagAbort != 0 && call != nil {
+		c.finish(h.call, &Error{Code: CodeCanceled, Message: "the server gave the call up", MayHaveRun: true})
+		return nil
+	}
+	if call == nil || call.total == 0 {
+		return protocolErrorf("a chunk for call %d, which expects none", h.call)
+	}
+	if !wanted && call.part != nil {
+		call.got = uint64(len(call.part.Bytes()))
+		call.part.Release()
+		call.part = nil
+	}
+	return c.onPart(h, call)
+}
+
+// onPart takes in the part of an answer that the frame carries, or skips it if nobody waits.
+func (c *clientConn) onPart(h header, call *pending) error {
+	part, got := uint64(c.reader.rest), call.got
+	if call.part != nil {
+		got = uint64(len(call.part.Bytes()))
+	}
+	if err := checkPart(h, part, got, call.total); err != nil {
+		return err
+	}
+	if call.part != nil {
+		c.reader.keep(call.part, call.total)
+	} else {
+		call.got += part
+	}
+	if h.flags&flagMore == 0 {
+		c.completes = h.call
+	}
+	return nil
+}
+
+// finish ends a call with the answer that has arrived, or with err.
+func (c *clientConn) finish(id uint64, err error) {
+	c.mu.Lock()
+	call := c.calls[id]
+	delete(c.calls, id)
+	c.used = time.Now()
+	last := c.leaving && len(c.calls) == 0
+	c.mu.Unlock()
+	answer := call.part
+	if err == nil && call.code != CodeOK && answer != nil {
+		err = parseError(call.code, answer.Bytes())
+	}
+	if (err != nil || call.abandoned) && answer != nil {
+		answer.Release()
+		answer = nil
+	}
+	call.end(answer, err)
+	if last {
+		c.out.fail(net.ErrClosed) // the next read ends the connection
+	}
+}
+
+// onGoAway: the server wants no more calls. It answers those it has, unless the code tells that it gave up.
+func (c *clientConn) onGoAway(body []byte) error {
+	e, err := parseGoAway(body)
+	if err != nil {
+		return err
+	}
+	if e.Code != CodeOK {
+		return e
+	}
+	c.client.leave(c)
+	c.mu.Lock()
+	c.leaving = true
+	last := len(c.calls) == 0
+	c.mu.Unlock()
+	if last {
+		return errNotSent
+	}
+	return nil
+}

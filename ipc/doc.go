@@ -1,0 +1,29 @@
+// Package ipc carries calls between two processes of one host.
+//
+// It moves payloads, which to it are bytes, between a [Client] and a [Server] over a Unix-domain socket:
+// handshake, frames, multiplexing, cancellation, limits and the death of a peer are its business. What the
+// bytes mean, which resources exist and who may run beside whom are not: it knows nothing of Go types,
+// contracts or codecs. It imports the standard library and golang.org/x/sys only.
+//
+// # Threat model
+//
+// A peer runs under the same user id, which the kernel vouches for; nothing else about it is trusted. All it
+// sends is bounds-checked before use, memory is committed as bytes arrive and never on a peer's word alone,
+// and each thing a peer can pile up (connections, calls, bytes being assembled, answers it does not read) has
+// a finite bound in [Config]. A peer that breaks the protocol loses its connection and nothing more.
+//
+// # Ideas kept apart
+//
+//   - A frame (frame.go) is a header and a body on the socket. Parsing and building frames are pure functions.
+//   - A payload (payload.go) is the bytes of a call's arguments or results. Who sends one hands over a [Body]
+//     that can append itself to memory which the transport chooses; who receives one reads a [Payload] and
+//     releases it. Neither sees how it travelled.
+//   - An endpoint (client.go, server.go) is a socket's two ends and the calls in flight between them.
+//
+// docs/wire.md is the specification of what travels; the golden tests of this package keep it true.
+//
+// # Locks
+//
+// Server.mu, serverConn.mu, Client.mu, clientConn.mu and sender.mu are leaves: no code of this package takes
+// one while it holds another, but for Server.mu before serverConn.mu and Client.mu before clientConn.mu.
+package ipc

@@ -1,0 +1,174 @@
+package ipc
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"time"
+)
+
+// session is what two hellos agreed on.
+type session struct {
+	peer     hello
+	maxFrame int    // largest frame body that both take
+	maxSend  uint64 // largest payload that the peer takes
+}
+
+func newInstance() (id [16]byte) {
+	rand.Read(id[:]) // never fails
+	return id
+}
+
+func (c *Config) hello(instance [16]byte) hello {
+	return hello{
+		major: wireMajor, minor: wireMinor, caps: capChunks, instance: instance,
+		maxPayload: uint64(c.MaxPayload), maxFrame: frameSize, maxCalls: uint32(c.MaxCalls), pid: uint32(os.Getpid()),
+	}
+}
+
+func agree(peer hello) session {
+	s := session{peer: peer, maxFrame: int(min(peer.maxFrame, frameSize)), maxSend: peer.maxPayload}
+	if peer.caps&capChunks == 0 {
+		s.maxSend = min(s.maxSend, uint64(s.maxFrame-callPrefixSize))
+	}
+	return s
+}
+
+// checkPeerUser refuses a socket whose other end belongs to another user.
+func checkPeerUser(c *net.UnixConn) error {
+	uid, err := peerUID(c)
+	if err != nil {
+		return fmt.Errorf("asking for the peer's user: %w", err)
+	}
+	if own := os.Getuid(); int(uid) != own {
+		return errorf(CodeDenied, "the peer runs as user %d, this process as user %d; both must be the same", uid, own)
+	}
+	return nil
+}
+
+// greet is the server's side of the handshake.
+func (s *Server) greet(conn *net.UnixConn, r *frameReader, refuse error) (session, error) {
+	if err := conn.SetDeadline(time.Now().Add(s.config.HandshakeTimeout)); err != nil {
+		return session{}, err
+	}
+	err := refuse
+	if err == nil {
+		err = s.checkPeer(conn)
+	}
+	var peer hello
+	if err == nil {
+		peer, err = readHello(r)
+	}
+	own := s.config.hello(s.instance)
+	if err != nil {
+		own.maxCalls = 0
+		part(conn, appendGoAway(appendHello(nil, own), goAwayFor(err)))
+		return session{}, err
+	}
+	if _, err := conn.Write(appendHello(nil, own)); err != nil {
+		return session{}, err
+	}
+	return agree(peer), conn.SetDeadline(time.Time{})
+}
+
+// part says goodbye, as far as the peer listens. What the peer still sends is read for a moment: closing a socket with
+// unread bytes may cost the other end what it has not read yet.
+func part(conn *net.UnixConn, goodbye []byte) {
+	conn.SetDeadline(time.Now().Add(partTimeout))
+	if _, err := conn.Write(goodbye); err != nil {
+		return
+	}
+	conn.CloseWrite()
+	io.CopyN(io.Discard, conn, queueSize)
+}
+
+const partTimeout = 500 * time.Millisecond
+
+func goAwayFor(err error) *Error {
+	var p *protocolError
+	if errors.As(err, &p) {
+		return &Error{Code: CodeInvalid, Message: p.Error()}
+	}
+	return asError(err)
+}
+
+// dial connects to address and shakes hands.
+func dial(ctx context.Context, address string, config *Config, instance [16]byte) (*net.UnixConn, *frameReader, session, error) {
+	path, err := SocketPath(address)
+	if err != nil {
+		return nil, nil, session{}, &Error{Code: CodeInvalid, Message: err.Error()}
+	}
+	ctx, cancel := context.WithTimeout(ctx, config.HandshakeTimeout)
+	defer cancel()
+	conn, err := connect(ctx, path)
+	if err != nil {
+		return nil, nil, session{}, errorf(CodeUnavailable, "no server at %s: %v", address, err)
+	}
+	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	r := newFrameReader(conn)
+	sess, err := config.introduce(conn, r, instance)
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		conn.Close()
+		return nil, nil, session{}, errorf(codeOf(err, CodeUnavailable), "shaking hands with %s: %v", address, err)
+	}
+	return conn, r, sess, nil
+}
+
+// introduce is the client's side of the handshake.
+func (c *Config) introduce(conn *net.UnixConn, r *frameReader, instance [16]byte) (session, error) {
+	if err := checkPeerUser(conn); err != nil {
+		return session{}, err
+	}
+	// A server that refuses may answer without reading, so a failed write is told only if there is no answer.
+	_, writeErr := conn.Write(appendHello(nil, c.hello(instance)))
+	peer, err := readHello(r)
+	if err != nil {
+		return session{}, errors.Join(err, writeErr)
+	}
+	if peer.maxCalls == 0 {
+		return session{}, readRefusal(r)
+	}
+	return agree(peer), nil
+}
+
+// readRefusal reads why the server takes no calls.
+func readRefusal(r *frameReader) error {
+	h, body, err := r.header()
+	if err != nil {
+		return err
+	}
+	if h.kind != kindGoAway {
+		return protocolErrorf("a frame of kind %d after a hello that takes no calls", h.kind)
+	}
+	e, err := parseGoAway(body)
+	if err != nil {
+		return err
+	}
+	return e
+}
+
+// connect dials path. A full backlog of the server's (EAGAIN, for Unix sockets) is waited out.
+func connect(ctx context.Context, path string) (*net.UnixConn, error) {
+	var d net.Dialer
+	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
+		c, err := d.DialContext(ctx, "unix", path)
+		if err == nil {
+			return c.(*net.UnixConn), nil
+		}
+		if !isBacklogFull(err) {
+			return nil, err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
+}

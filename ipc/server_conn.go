@@ -1,0 +1,418 @@
+package ipc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+)
+
+// Call is a call that a server received.
+type Call struct {
+	// Resource and Method say what is called. The ids are the handler's own; the transport gives them no meaning.
+	Resource uint64
+	Method   uint32
+
+	conn    *serverConn
+	id      uint64
+	timeout time.Duration
+	total   uint64 // length of the whole payload
+	args    *Payload
+	skipped uint64 // bytes of a refused call's payload that came so far
+	chunked bool   // its payload comes in several frames
+	alone   bool   // no other call was in flight when it began
+	ctx     context.Context
+
+	// Guarded by the connection's mu.
+	state  callState
+	cancel context.CancelFunc // of a running call
+}
+
+type callState uint8
+
+const (
+	callArriving callState = iota // its payload is not complete
+	callRefused                   // answered, but its payload still comes, and is skipped
+	callRunning                   // with the handler, or being answered
+)
+
+// got is how much of the payload has come.
+func (c *Call) got() uint64 {
+	if c.args == nil {
+		return c.skipped
+	}
+	return uint64(len(c.args.Bytes()))
+}
+
+// Args are the bytes of the call's arguments. They are valid until Done or until ServeCall returns.
+func (c *Call) Args() []byte { return c.args.Bytes() }
+
+// Done gives the memory of Args back before the call ends. It may be called once.
+func (c *Call) Done() {
+	c.args.Release()
+	c.args = nil
+}
+
+// Encode writes the call's result where it can be sent from. A result that is larger than the client takes gives
+// CodeTooLarge. Whoever does not return the payload from ServeCall must release it.
+func (c *Call) Encode(body Body) (*Payload, error) {
+	return encode(body, c.conn.session.maxSend)
+}
+
+// serverConn is one client at a server.
+type serverConn struct {
+	server  *Server
+	conn    *net.UnixConn
+	session session
+	reader  *frameReader // belongs to the goroutine in run
+	inline  inline
+	out     *sender
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+
+	mu       sync.Mutex
+	calls    map[uint64]*Call // in flight: arriving, running or being answered
+	arriving uint64           // bytes announced by the calls whose payload is not complete
+	draining bool
+	drained  chan struct{} // closed when draining and no call is left
+}
+
+func newServerConn(s *Server, conn *net.UnixConn, r *frameReader, sess session) (*serverConn, error) {
+	out, err := newSender(conn, s.config.StallTimeout)
+	if err != nil {
+		return nil, err
+	}
+	c := &serverConn{
+		server: s, conn: conn, session: sess, reader: r, out: out,
+		calls: make(map[uint64]*Call), drained: make(chan struct{}),
+	}
+	c.ctx, c.cancel = context.WithCancelCause(context.Background())
+	return c, nil
+}
+
+// run reads frames and runs calls until the connection ends, or until another goroutine has taken over the reading while
+// this one ran a call. The last one to read frees all that the client held.
+func (c *serverConn) run() {
+	for {
+		call, err := c.next()
+		switch {
+		case err != nil:
+			c.server.dismiss(c.conn, c.hangUp(err))
+			return
+		case call == nil:
+		case c.inline.suits(call.alone && !c.reader.buffered()):
+			if !c.runInline(call) {
+				return
+			}
+		default:
+			go c.serve(call)
+		}
+	}
+}
+
+// hangUp ends the connection, after telling a client that broke the protocol. It returns what is worth a log line.
+func (c *serverConn) hangUp(err error) error {
+	var broken *protocolError
+	if errors.As(err, &broken) {
+		c.out.wait(c.ctx)
+		part(c.conn, appendGoAway(nil, goAwayFor(err)))
+	}
+	return c.end(err)
+}
+
+// end closes the connection and cancels its calls. It returns what is worth telling about err, if anything.
+func (c *serverConn) end(err error) error {
+	c.close(err)
+	c.mu.Lock()
+	running := 0
+	for id, call := range c.calls {
+		if call.state == callRunning {
+			running++
+			continue // ends by itself, now that its context has
+		}
+		call.drop()
+		delete(c.calls, id)
+	}
+	c.arriving = 0
+	c.mu.Unlock()
+	if sendErr := c.out.failure(); gone(err) && !gone(sendErr) {
+		err = sendErr // why the connection was closed, where the reader only saw that it was
+	}
+	switch {
+	case running > 0:
+		return fmt.Errorf("client with pid %d went away with %d calls in flight: %w", c.session.peer.pid, running, err)
+	case errors.Is(err, errCut), !gone(err):
+		return fmt.Errorf("client with pid %d: %w", c.session.peer.pid, err)
+	}
+	return nil
+}
+
+func (c *serverConn) close(err error) {
+	c.out.fail(net.ErrClosed)
+	c.cancel(err)
+}
+
+// next reads a frame. If that completes a call, it is returned, ready to be served.
+func (c *serverConn) next() (*Call, error) {
+	h, fixed, err := c.reader.header()
+	if err != nil {
+		return nil, err
+	}
+	var call *Call
+	switch h.kind {
+	case kindCall:
+		call, err = c.onCall(h, fixed)
+	case kindChunk:
+		call, err = c.onChunk(h)
+	case kindCancel:
+		c.onCancel(h)
+	case kindAnswer, kindGoAway:
+		err = protocolErrorf("a frame of kind %d, which is for servers to send", h.kind)
+	}
+	if err == nil {
+		err = c.reader.part()
+	}
+	if err != nil || call == nil || h.flags&flagMore != 0 {
+		return nil, err
+	}
+	c.begin(call)
+	return call, nil
+}
+
+// onCall and onChunk return the call whose payload the frame carries a part of, unless that part is to be skipped.
+
+func (c *serverConn) onCall(h header, fixed []byte) (*Call, error) {
+	p, err := parseCallPrefix(fixed)
+	if err != nil {
+		return nil, err
+	}
+	part := uint64(c.reader.rest)
+	if err := checkPart(h, part, 0, p.total); err != nil {
+		return nil, err
+	}
+	call := &Call{Resource: p.resource, Method: p.method, conn: c, id: h.call, total: p.total,
+		timeout: time.Duration(min(p.timeout, 1<<63-1))}
+	refusal, err := c.admit(call, h.flags&flagMore != 0)
+	if err != nil {
+		return nil, err
+	}
+	if refusal != nil {
+		call.skipped = part
+		c.answerError(call, refusal)
+		return nil, nil
+	}
+	call.args = newPayload(int(min(p.total, commitStep)))
+	c.reader.keep(call.args, p.total)
+	return call, nil
+}
+
+func (c *serverConn) onChunk(h header) (*Call, error) {
+	c.mu.Lock()
+	call := c.calls[h.call]
+	expected := call != nil && call.state != callRunning
+	c.mu.Unlock()
+	if !expected {
+		return nil, protocolErrorf("a chunk for call %d, which expects none", h.call)
+	}
+	if h.flags&flagAbort != 0 {
+		c.forget(call)
+		return nil, nil
+	}
+	part := uint64(h.length)
+	if err := checkPart(h, part, call.got(), call.total); err != nil {
+		return nil, err
+	}
+	if call.args != nil {
+		c.reader.keep(call.args, call.total)
+		return call, nil
+	}
+	call.skipped += part
+	if h.flags&flagMore == 0 {
+		c.forget(call)
+	}
+	return nil, nil
+}
+
+func (c *serverConn) onCancel(h header) {
+	c.mu.Lock()
+	call := c.calls[h.call]
+	state := callRunning
+	if call != nil {
+		state = call.state
+	}
+	c.mu.Unlock()
+	switch {
+	case call == nil: // answered meanwhile
+	case state == callRunning:
+		call.cancel()
+	case state == callRefused: // answered already
+		c.forget(call)
+	default:
+		c.forget(call)
+		c.answerError(call, &Error{Code: CodeCanceled})
+	}
+}
+
+// admit enters a call among those in flight. The refusal, where there is one, is for the client; an error ends the
+// connection.
+func (c *serverConn) admit(call *Call, more bool) (refusal *Error, err error) {
+	config := &c.server.config
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, dup := c.calls[call.id]; dup {
+		return nil, protocolErrorf("call id %d twice", call.id)
+	}
+	switch {
+	case c.draining:
+		refusal = errClosing()
+	case call.total > uint64(config.MaxPayload):
+		refusal = tooLarge(call.total, uint64(config.MaxPayload))
+	case len(c.calls) >= 2*config.MaxCalls:
+		// Even refusing takes memory: what is left to skip is remembered.
+		return nil, protocolErrorf("%d calls at once, of which all beyond %d were refused", len(c.calls), config.MaxCalls)
+	case len(c.calls) >= config.MaxCalls:
+		refusal = errorf(CodeBusy, "%d calls are in flight on this connection already (MaxCalls)", len(c.calls))
+	case more && c.arriving+call.total > uint64(config.MaxPayload):
+		refusal = errorf(CodeBusy, "%d bytes of arguments are arriving on this connection already (MaxPayload)", c.arriving)
+	}
+	switch {
+	case refusal == nil && more:
+		call.chunked = true
+		c.arriving += call.total
+	case refusal != nil && !more:
+		return refusal, nil // nothing of it is left to come
+	case refusal != nil:
+		call.state = callRefused
+	}
+	c.calls[call.id] = call
+	return refusal, nil
+}
+
+// forget drops a call whose payload did not arrive whole, or was refused.
+func (c *serverConn) forget(call *Call) {
+	c.mu.Lock()
+	if call.state == callArriving && call.chunked {
+		c.arriving -= call.total
+	}
+	c.removeLocked(call)
+	c.mu.Unlock()
+	call.drop()
+}
+
+func (c *Call) drop() {
+	if c.args != nil {
+		c.Done()
+	}
+}
+
+// removeLocked takes a call out of those in flight.
+func (c *serverConn) removeLocked(call *Call) {
+	delete(c.calls, call.id)
+	c.checkDrainedLocked()
+}
+
+// checkDrainedLocked tells drain when the last call is gone. Half-sent calls have not begun and are not waited for.
+func (c *serverConn) checkDrainedLocked() {
+	if !c.draining {
+		return
+	}
+	for _, call := range c.calls {
+		if call.state == callRunning {
+			return
+		}
+	}
+	select {
+	case <-c.drained:
+	default:
+		close(c.drained)
+	}
+}
+
+// begin makes a call whose arguments have arrived one that runs.
+func (c *serverConn) begin(call *Call) {
+	var cancel context.CancelFunc
+	if call.timeout > 0 {
+		call.ctx, cancel = context.WithTimeout(c.ctx, call.timeout)
+	} else {
+		call.ctx, cancel = context.WithCancel(c.ctx)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if call.state == callArriving && call.chunked {
+		c.arriving -= call.total
+	}
+	call.state, call.cancel = callRunning, cancel
+	call.alone = len(c.calls) == 1
+}
+
+// serve runs a call and answers it, even if the handler ends its goroutine.
+func (c *serverConn) serve(call *Call) {
+	err := error(errorf(CodeInternal, "the resource ended its goroutine"))
+	var result *Payload
+	defer func() {
+		call.drop()
+		c.finish(call, result, err)
+	}()
+	result, err = c.server.handler.ServeCall(call.ctx, call)
+}
+
+// finish answers a call and takes it out of those in flight. A result that nobody wants any more is not sent.
+func (c *serverConn) finish(call *Call, result *Payload, err error) {
+	if err == nil && errors.Is(call.ctx.Err(), context.Canceled) {
+		result.Release()
+		err = &Error{Code: CodeCanceled}
+	}
+	if err != nil {
+		c.answerError(call, asError(err))
+	} else {
+		c.answerResult(call, result)
+	}
+	c.mu.Lock()
+	c.removeLocked(call)
+	c.mu.Unlock()
+	call.cancel()
+}
+
+func (c *serverConn) answerError(call *Call, e *Error) {
+	p := newPayload(len(e.Message) + headroom)
+	p.buf = appendError(p.buf, e)
+	head := answerHead(call, max(e.Code, 1), p)
+	c.out.sendPayload(c.ctx, head, p, c.session.maxFrame, nil) // fails with the connection only
+}
+
+// answerResult sends a result. If the call ends while the result waits for the client to read, the client has given
+// the call up as well, and is told just that.
+func (c *serverConn) answerResult(call *Call, result *Payload) {
+	head := answerHead(call, CodeOK, result)
+	switch begun, err := c.out.sendPayload(call.ctx, head, result, c.session.maxFrame, nil); {
+	case err == nil:
+	case begun:
+		abort := chunkHead(head)
+		patchHeader(abort, 0, flagAbort)
+		c.out.send(c.ctx, outFrame{body: abort}, true)
+	default:
+		c.answerError(call, &Error{Code: CodeCanceled})
+	}
+}
+
+func answerHead(call *Call, code Code, p *Payload) []byte {
+	head := appendHeader(make([]byte, 0, headerSize+answerPrefixSize), header{kind: kindAnswer, call: call.id})
+	return appendAnswerPrefix(head, answerPrefix{code: code, total: uint64(len(p.Bytes()))})
+}
+
+// drain tells the client to send no more calls, and waits until those in flight are answered or ctx ends.
+func (c *serverConn) drain(ctx context.Context) {
+	c.mu.Lock()
+	c.draining = true
+	c.checkDrainedLocked()
+	c.mu.Unlock()
+	c.out.send(c.ctx, outFrame{body: appendGoAway(nil, &Error{Code: CodeOK, Message: "shutting down"})}, true)
+	select {
+	case <-c.drained:
+		c.out.wait(ctx)
+	case <-ctx.Done():
+	case <-c.ctx.Done():
+	}
+}
