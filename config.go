@@ -1,0 +1,139 @@
+package c2
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/ctwo-go/c2/internal/dotenv"
+	"github.com/ctwo-go/c2/ipc"
+)
+
+// nodeConfig holds what options set; nil is not set.
+type nodeConfig struct {
+	address      *string
+	callTimeout  *time.Duration
+	drainTimeout *time.Duration
+	maxPayload   *int64
+	logger       *zerolog.Logger
+}
+
+// settings are a node's settings after options, environment, .env and defaults have spoken.
+type settings struct {
+	address      string // empty: make one up
+	callTimeout  time.Duration
+	drainTimeout time.Duration
+	maxPayload   int64
+	logger       zerolog.Logger
+}
+
+const (
+	defaultCallTimeout  = 30 * time.Second
+	defaultDrainTimeout = 10 * time.Second
+)
+
+// resolve finds each setting's value. It reports everything that is wrong at once.
+func (c *nodeConfig) resolve() (settings, error) {
+	file, err := readDotenv()
+	if err != nil {
+		return settings{}, err
+	}
+	r := resolver{lookup: dotenv.Lookup(os.LookupEnv, file)}
+	s := settings{
+		address:      setting(&r, c.address, "C2_ADDRESS", "", "an address like ipc://name", parseText),
+		callTimeout:  setting(&r, c.callTimeout, "C2_CALL_TIMEOUT", defaultCallTimeout, "a duration like 30s, or 0 for none", parseDuration),
+		drainTimeout: setting(&r, c.drainTimeout, "C2_DRAIN_TIMEOUT", defaultDrainTimeout, "a duration like 10s", parseDuration),
+		maxPayload:   setting(&r, c.maxPayload, "C2_MAX_PAYLOAD", ipc.DefaultMaxPayload, "a number of bytes above 0", parsePositive),
+	}
+	level := setting(&r, nil, "C2_LOG_LEVEL", zerolog.WarnLevel, "debug, info, warn, error or disabled", parseLevel)
+	if c.logger != nil {
+		s.logger = *c.logger
+	} else {
+		s.logger = zerolog.New(os.Stderr).Level(level).With().Timestamp().Logger()
+	}
+	r.check("CallTimeout", s.callTimeout >= 0, "a duration of 0 or more")
+	r.check("DrainTimeout", s.drainTimeout >= 0, "a duration of 0 or more")
+	r.check("MaxPayload", s.maxPayload > 0, "a number of bytes above 0")
+	if s.address != "" {
+		if _, err := ipc.SocketPath(s.address); err != nil {
+			r.faults = append(r.faults, err)
+		}
+	}
+	if err := errors.Join(r.faults...); err != nil {
+		return settings{}, newError(CodeInvalid, "%v", err)
+	}
+	return s, nil
+}
+
+// resolver looks settings up and collects what is wrong with them.
+type resolver struct {
+	lookup func(string) (string, bool)
+	faults []error
+}
+
+func (r *resolver) check(option string, ok bool, want string) {
+	if !ok {
+		r.faults = append(r.faults, errors.New(option+": want "+want))
+	}
+}
+
+// setting is the value of one setting: the option's, else the variable's, else the default.
+func setting[T any](r *resolver, option *T, variable string, otherwise T, want string, parse func(string) (T, error)) T {
+	if option != nil {
+		return *option
+	}
+	text, ok := r.lookup(variable)
+	if !ok || text == "" {
+		return otherwise
+	}
+	v, err := parse(text)
+	if err != nil {
+		r.faults = append(r.faults, errors.New(variable+"="+strconv.Quote(text)+": want "+want))
+		return otherwise
+	}
+	return v
+}
+
+func parseText(s string) (string, error) { return s, nil }
+
+func parseDuration(s string) (time.Duration, error) {
+	if s == "0" {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(s)
+	if err == nil && d < 0 {
+		err = errors.New("negative")
+	}
+	return d, err
+}
+
+func parsePositive(s string) (int64, error) {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err == nil && n <= 0 {
+		err = errors.New("not positive")
+	}
+	return n, err
+}
+
+func parseLevel(s string) (zerolog.Level, error) { return zerolog.ParseLevel(s) }
+
+// readDotenv reads .env in the working directory, if there is one.
+func readDotenv() (map[string]string, error) {
+	f, err := os.Open(".env")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, newError(CodeInvalid, "reading settings: %v", err)
+	}
+	defer f.Close()
+	vars, err := dotenv.Parse(f)
+	if err != nil {
+		return nil, newError(CodeInvalid, ".env: %v", err)
+	}
+	return vars, nil
+}

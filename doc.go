@@ -1,0 +1,54 @@
+// Package c2 makes stateful Go values callable from anywhere, through plain Go interfaces.
+//
+// A contract is an interface. A resource is any value that implements it, registered under a name. A client connects
+// to that name and gets a value of the interface, made at run time: there is no interface definition language and no
+// generated code.
+//
+//	type Counter interface {
+//		Increment(ctx context.Context, by int) (int, error)
+//		Value(ctx context.Context) (int, error)
+//	}
+//
+//	type counter struct {
+//		_ c2.Policy `read:"Value"` // may run beside other reads; everything else runs alone
+//		n int
+//	}
+//
+//	// one process
+//	err := c2.Register[Counter]("counter", &counter{})
+//	err = c2.Serve(ctx) // until ctx ends or SIGTERM
+//
+//	// the same one, or another
+//	cnt, err := c2.Connect[Counter](ctx, "counter")                      // in this process: a direct call
+//	cnt, err := c2.Connect[Counter](ctx, "counter", c2.At("ipc://demo")) // in another of this host
+//	n, err := cnt.Increment(ctx, 10)
+//	err = c2.Close(cnt)
+//
+// # Contracts
+//
+// A contract is an interface, or a struct whose fields are funcs. Each method may begin with a context.Context, takes
+// any parameters that can be encoded (see package codec), and ends with an error: any call can fail. Its deadline and
+// its cancellation reach the resource.
+//
+// A client's contract may have fewer methods than the resource's and struct types with fewer or more fields: what
+// both sides have must agree, and that is checked by [Connect], not by the first call. [Contract] gives a contract a
+// version.
+//
+// # Concurrency
+//
+// Resources need no locks: a method that reads runs beside others that read, any other runs alone, first come, first
+// served. Which methods read is said by a [Policy] tag or follows from their names; [Concurrency] sets another rule. This
+// holds for callers of the same process, too. A resource must not call its own methods through c2 in a way that would
+// have to wait for itself: such a call ends with its context only.
+//
+// # Memory
+//
+// Across processes everything is copied: callers and resources own what they get. In one process values are passed as
+// they are, so that what pointers, slices and maps refer to is shared.
+//
+// # Errors
+//
+// An error that the resource returned has its own text, and its identity where that was given a name by
+// [RegisterError]. All other errors are of type *[Error], with a sentinel for each code: errors.Is(err, c2.ErrBusy). A
+// call that failed on the way runs at most once, and Error.MayHaveRun tells whether it may have.
+package c2

@@ -1,0 +1,158 @@
+package c2
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/ctwo-go/c2/codec"
+	"github.com/ctwo-go/c2/ipc"
+)
+
+// Dynamic is a connection to a resource whose Go types the program does not have. It may be used by any number of
+// goroutines.
+type Dynamic struct {
+	node   *Node
+	link   *link
+	closed atomic.Bool
+}
+
+// ConnectDynamic connects to a resource without a contract: by its descriptor alone. It fails as [Connect] does.
+func ConnectDynamic(ctx context.Context, name string, opts ...ConnectOption) (*Dynamic, error) {
+	node, address, err := connectOptions(opts)
+	if err != nil {
+		return nil, err
+	}
+	e, err := node.endpoint(address)
+	if err != nil {
+		return nil, callError(err).at(name, "")
+	}
+	any := func(*Descriptor) ([]uint32, error) { return nil, nil }
+	d := &Dynamic{node: node, link: &link{name: name, endpoint: e, fit: any}}
+	if _, err := d.link.bind(ctx, nil); err != nil {
+		e.release()
+		return nil, callError(err).at(name, "")
+	}
+	return d, nil
+}
+
+// Descriptor describes the resource, as it was when last called. It must not be changed.
+func (d *Dynamic) Descriptor() *Descriptor { return d.link.binding.Load().desc }
+
+// Call calls a method with plain values: numbers, strings, []byte, slices, maps, time.Time. They are made into what the
+// descriptor says the method takes, as far as nothing is lost: an integer for a float, a []any of numbers for a
+// []float64, a map[string]any for a struct, an RFC 3339 string for a time. Arguments that do not fit are an ErrInvalid.
+// A variadic method takes its last arguments one by one.
+//
+// Results come back likewise: int64, uint64, float64, string, bool, []byte, time.Time, typed slices of numbers, []any,
+// and map[string]any for structs and maps.
+//
+// Where ctx has no deadline, the node's call timeout holds.
+func (d *Dynamic) Call(ctx context.Context, method string, args ...any) ([]any, error) {
+	out, err := d.call(ctx, method, args)
+	if err != nil {
+		return nil, callError(err).at(d.link.name, method)
+	}
+	return out, nil
+}
+
+func (d *Dynamic) call(ctx context.Context, method string, args []any) ([]any, error) {
+	if d.closed.Load() {
+		return nil, newError(CodeClosed, "the connection to the resource was closed")
+	}
+	if _, has := ctx.Deadline(); !has && d.node.settings.callTimeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, d.node.settings.callTimeout)
+		defer cancel()
+	}
+	var m *MethodDescriptor
+	p, err := d.link.exchange(ctx, func(b *binding) (ipc.Request, error) {
+		i := b.desc.index(method)
+		if i < 0 {
+			return ipc.Request{}, newError(CodeNotFound, "the resource has no such method; it has %s", b.desc.methodNames())
+		}
+		m = &b.desc.Methods[i]
+		payload, err := m.encodeArgs(args)
+		if err != nil {
+			return ipc.Request{}, &Error{Code: CodeInvalid, Message: fmt.Sprintf("%s: %v", m, err), cause: err}
+		}
+		return ipc.Request{Resource: b.id, Method: uint32(i), Args: ipc.Bytes(payload)}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer p.Release()
+	out, err := decodeList(m.Results, p.Bytes())
+	if err != nil {
+		return nil, &Error{Code: CodeInvalid, Message: "the call ran, but its answer can't be read: " + err.Error(), MayHaveRun: true, cause: err}
+	}
+	return out, nil
+}
+
+// Close ends the connection. It is idempotent and never fails.
+func (d *Dynamic) Close() error {
+	if !d.closed.Swap(true) {
+		d.link.endpoint.release()
+	}
+	return nil
+}
+
+// List describes the resources at an address (see [At]), ordered by name; without one, those of this process.
+func List(ctx context.Context, opts ...ConnectOption) ([]Descriptor, error) {
+	node, address, err := connectOptions(opts)
+	if err != nil {
+		return nil, err
+	}
+	e, err := node.endpoint(address)
+	if err != nil {
+		return nil, err
+	}
+	defer e.release()
+	out, err := askDirectory(ctx, e, directoryList)
+	if err != nil {
+		return nil, err
+	}
+	return out[0].Interface().([]Descriptor), nil
+}
+
+func (m *MethodDescriptor) encodeArgs(args []any) ([]byte, error) {
+	fixed := len(m.Params)
+	if m.Variadic {
+		fixed--
+	}
+	if len(args) < fixed || len(args) > fixed && !m.Variadic {
+		return nil, fmt.Errorf("%d arguments, want %d", len(args), fixed)
+	}
+	if m.Variadic {
+		rest := append([]any{}, args[fixed:]...)
+		args = append(args[:fixed:fixed], rest)
+	}
+	dst := codec.AppendArrayHead(nil, len(args))
+	for i, arg := range args {
+		var err error
+		if dst, err = m.Params[i].Append(dst, arg); err != nil {
+			return nil, fmt.Errorf("argument %d: %w", i+1, err)
+		}
+	}
+	return dst, nil
+}
+
+func decodeList(schemas []*codec.Schema, src []byte) ([]any, error) {
+	n, src, err := codec.DecodeArrayHead(src)
+	if err != nil {
+		return nil, err
+	}
+	if n != len(schemas) {
+		return nil, fmt.Errorf("%d results, want %d", n, len(schemas))
+	}
+	out := make([]any, n)
+	for i, s := range schemas {
+		if out[i], src, err = s.Decode(src); err != nil {
+			return nil, fmt.Errorf("result %d: %w", i+1, err)
+		}
+	}
+	if len(src) > 0 {
+		return nil, fmt.Errorf("%d bytes after the last result", len(src))
+	}
+	return out, nil
+}

@@ -1,0 +1,189 @@
+package c2
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"sync"
+	"sync/atomic"
+
+	"github.com/ctwo-go/c2/ipc"
+)
+
+// endpoint carries calls to one node, as bytes.
+type endpoint interface {
+	Call(ctx context.Context, req ipc.Request) (*ipc.Payload, error)
+	// release tells that the link needs the endpoint no more.
+	release()
+}
+
+// link is the way to one resource by its name. It learns the resource's id and descriptor when it is made, and again
+// whenever the resource turns out to have been replaced by another of that name.
+type link struct {
+	name     string
+	endpoint endpoint
+	fit      func(*Descriptor) ([]uint32, error) // the resource's index of each method the client has
+
+	binding atomic.Pointer[binding]
+	mu      sync.Mutex // held while binding
+}
+
+// binding is what a link knows of the resource.
+type binding struct {
+	id    uint64
+	index []uint32
+	desc  *Descriptor
+}
+
+// bind resolves the name, unless that has been done since old was found to be stale.
+func (l *link) bind(ctx context.Context, old *binding) (*binding, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if b := l.binding.Load(); b != old {
+		return b, nil
+	}
+	id, desc, err := describe(ctx, l.endpoint, l.name)
+	if err != nil {
+		return nil, err
+	}
+	index, err := l.fit(desc)
+	if err != nil {
+		return nil, err
+	}
+	b := &binding{id: id, index: index, desc: desc}
+	l.binding.Store(b)
+	return b, nil
+}
+
+// maxBinds bounds how often one call looks for a resource that is replaced each time it is found.
+const maxBinds = 4
+
+// exchange calls a method. The request is made for the binding that holds, again if it has to be replaced: a resource
+// with another id has not seen the call.
+func (l *link) exchange(ctx context.Context, request func(*binding) (ipc.Request, error)) (*ipc.Payload, error) {
+	b := l.binding.Load()
+	for attempt := 1; ; attempt++ {
+		req, err := request(b)
+		if err != nil {
+			return nil, err
+		}
+		p, err := l.endpoint.Call(ctx, req)
+		var wire *ipc.Error
+		if err == nil || !errors.As(err, &wire) || wire.Code != ipc.CodeStale {
+			return p, err
+		}
+		if attempt == maxBinds {
+			return nil, newError(CodeUnavailable, "the resource was replaced %d times during the call", attempt)
+		}
+		if b, err = l.bind(ctx, b); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// directoryCalls are the methods of the directory, as any client calls them.
+var directoryCalls = sync.OnceValues(func() (*contract, error) { return contractOf(reflect.TypeFor[directory]()) })
+
+// The directory's methods, in the order of its descriptor.
+const (
+	directoryDescribe = 0
+	directoryList     = 1
+)
+
+// describe asks a node's directory for a resource.
+func describe(ctx context.Context, e endpoint, name string) (uint64, *Descriptor, error) {
+	out, err := askDirectory(ctx, e, directoryDescribe, reflect.ValueOf(name))
+	if err != nil {
+		if errors.Is(err, ErrNotFound) {
+			err = newError(CodeNotFound, "no resource of this name is registered there")
+		}
+		return 0, nil, err
+	}
+	desc := out[1].Interface().(Descriptor)
+	return out[0].Uint(), &desc, nil
+}
+
+func askDirectory(ctx context.Context, e endpoint, index uint32, args ...reflect.Value) ([]reflect.Value, error) {
+	c, err := directoryCalls()
+	if err != nil {
+		return nil, err
+	}
+	m := c.methods[index]
+	p, err := e.Call(ctx, ipc.Request{Method: index, Args: &valuesBody{codecs: m.params, values: args, what: "argument"}})
+	if err != nil {
+		return nil, callError(err)
+	}
+	defer p.Release()
+	out, err := decodeValues(nil, m.results, p.Bytes(), "result")
+	if err != nil {
+		return nil, newError(CodeInternal, "the node's directory: %v", err)
+	}
+	return out, nil
+}
+
+// sharedClient is the connection to one address that all of a node's links to it share.
+type sharedClient struct {
+	*ipc.Client
+	node *Node
+	refs int // guarded by node.mu
+}
+
+// client returns the node's connection to address.
+func (n *Node) client(address string) (*sharedClient, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
+		return nil, newError(CodeClosed, "the node is shut down")
+	}
+	c := n.clients[address]
+	if c == nil {
+		c = &sharedClient{Client: ipc.NewClient(address, ipc.Config{MaxPayload: n.settings.maxPayload}), node: n}
+		n.clients[address] = c
+	}
+	c.refs++
+	return c, nil
+}
+
+func (c *sharedClient) release() {
+	n := c.node
+	n.mu.Lock()
+	c.refs--
+	last := c.refs == 0
+	if last && n.clients[c.Address()] == c {
+		delete(n.clients, c.Address())
+	}
+	n.mu.Unlock()
+	if last {
+		c.Close()
+	}
+}
+
+func (n *Node) closeClients() {
+	n.mu.Lock()
+	clients := n.clients
+	n.clients = make(map[string]*sharedClient)
+	n.mu.Unlock()
+	for _, c := range clients {
+		c.Close()
+	}
+}
+
+// ownEndpoint carries calls to the node itself, as bytes: for callers that do not have the resource's Go types.
+type ownEndpoint struct{ node *Node }
+
+func (ownEndpoint) release() {}
+
+// Call runs the call on the caller's goroutine.
+func (e ownEndpoint) Call(ctx context.Context, req ipc.Request) (*ipc.Payload, error) {
+	args, err := ipc.Encode(req.Args)
+	if err != nil {
+		return nil, err
+	}
+	return e.node.serve(ctx, req.Resource, req.Method, &ownRequest{args: args})
+}
+
+type ownRequest struct{ args *ipc.Payload }
+
+func (r *ownRequest) Args() []byte                               { return r.args.Bytes() }
+func (r *ownRequest) Done()                                      { r.args.Release() }
+func (r *ownRequest) Encode(body ipc.Body) (*ipc.Payload, error) { return ipc.Encode(body) }

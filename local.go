@@ -1,0 +1,113 @@
+package c2
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"sync/atomic"
+
+	"github.com/ctwo-go/c2/internal/sched"
+)
+
+// local calls a resource of the same node, on the caller's goroutine.
+type local struct {
+	node     *Node
+	name     string
+	contract *contract
+	binding  atomic.Pointer[localBinding]
+}
+
+// localBinding is the resource that was found under the name.
+type localBinding struct {
+	r       *resource
+	methods []localMethod // in the order of the client's contract
+	bytes   *remote       // for methods whose types differ; nil if there are none
+}
+
+// localMethod is a resource's method as the client's contract sees it.
+type localMethod struct {
+	*boundMethod
+	direct bool // the Go types are the same: values are passed as they are
+}
+
+func newLocal(e ownEndpoint, name string, c *contract) (*local, error) {
+	t := &local{node: e.node, name: name, contract: c}
+	return t, t.bind()
+}
+
+// bind looks the name up.
+func (t *local) bind() error {
+	r := t.node.find(t.name)
+	if r == nil {
+		return newError(CodeNotFound, "no resource of this name is registered in this process; "+
+			"to reach another one, give its address: At(\"ipc://…\")")
+	}
+	index, err := t.contract.fit(r.desc)
+	if err != nil {
+		return err
+	}
+	b := &localBinding{r: r}
+	direct := true
+	for i, m := range t.contract.methods {
+		lm := localMethod{boundMethod: &r.methods[index[i]]}
+		lm.direct = sameTypes(m, lm.method)
+		direct = direct && lm.direct
+		b.methods = append(b.methods, lm)
+	}
+	if !direct {
+		b.bytes, err = newRemote(context.Background(), t.node, ownEndpoint{t.node}, t.name, t.contract)
+	}
+	t.binding.Store(b)
+	return err
+}
+
+func (t *local) release() {}
+
+func (t *local) call(ctx context.Context, i int, args []reflect.Value) []reflect.Value {
+	m := t.contract.methods[i]
+	for attempt := 1; ; attempt++ {
+		b := t.binding.Load()
+		lm := &b.methods[i]
+		if !lm.direct {
+			return b.bytes.call(ctx, i, args)
+		}
+		out, err := t.callDirect(ctx, m, b.r, lm, args)
+		if err == nil {
+			return out
+		}
+		if errors.Is(err, sched.ErrClosed) && attempt < maxBinds { // withdrawn; there may be another by now
+			err = t.bind()
+			if err == nil {
+				continue
+			}
+		}
+		if errors.Is(err, sched.ErrClosed) {
+			err = newError(CodeUnavailable, "the resource was replaced %d times during the call", attempt)
+		}
+		return m.fail(callError(err).at(t.name, m.name))
+	}
+}
+
+// callDirect waits for the call's turn and runs it. The error is that of a call that did not run, or panicked.
+func (t *local) callDirect(ctx context.Context, m *method, r *resource, lm *localMethod, args []reflect.Value) ([]reflect.Value, error) {
+	if m.context || lm.context || !r.sched.TryAcquire(lm.read) {
+		var cancel context.CancelFunc
+		ctx, cancel = t.node.bounded(ctx, m)
+		defer cancel()
+		if err := r.sched.Acquire(ctx, lm.read); err != nil {
+			return nil, err
+		}
+	}
+	defer r.sched.Release(lm.read)
+	switch {
+	case lm.context && !m.context:
+		args = append([]reflect.Value{reflect.ValueOf(&ctx).Elem()}, args...)
+	case m.context && !lm.context:
+		args = args[1:]
+	}
+	out, failed := lm.call(t.node, r, args)
+	if failed != nil {
+		return nil, failed
+	}
+	return out, nil
+}

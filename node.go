@@ -1,0 +1,331 @@
+package c2
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/signal"
+	"reflect"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/rs/zerolog"
+
+	"github.com/ctwo-go/c2/ipc"
+)
+
+// Node is one party: the resources that were registered with it, the address where other processes of this host reach
+// them, and the connections to the resources of others. A process needs no more than the default node, which the
+// package's functions use; tests may want several. It is safe for concurrent use.
+type Node struct {
+	settings settings
+	log      zerolog.Logger
+
+	resources atomic.Pointer[resourceTable] // replaced, under mu, never changed
+	directory *resource
+
+	mu      sync.Mutex
+	values  map[any]string // names by the identity of the registered value
+	clients map[string]*sharedClient
+	server  *ipc.Server // nil until there is something to serve
+	address string
+	closed  bool
+}
+
+// resourceTable finds resources.
+type resourceTable struct {
+	byName map[string]*resource
+	byID   map[uint64]*resource
+}
+
+// NewNode makes a node of its own. It listens nowhere until a resource is registered with it. Settings that are wrong,
+// in options, environment or .env, are an ErrInvalid that names each.
+func NewNode(opts ...NodeOption) (*Node, error) {
+	var config nodeConfig
+	for _, o := range opts {
+		o.applyNode(&config)
+	}
+	s, err := config.resolve()
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{
+		settings: s, log: s.logger, address: s.address,
+		values: make(map[any]string), clients: make(map[string]*sharedClient),
+	}
+	if n.address == "" {
+		n.address = inventAddress()
+	}
+	n.resources.Store(&resourceTable{byName: map[string]*resource{}, byID: map[uint64]*resource{}})
+	if n.directory, err = newDirectory(n); err != nil {
+		return nil, err
+	}
+	return n, nil
+}
+
+// inventAddress makes up the address of a node that was given none.
+func inventAddress() string {
+	var b [6]byte
+	rand.Read(b[:]) // never fails
+	return fmt.Sprintf("%sc2-%d-%s", ipc.Scheme, os.Getpid(), hex.EncodeToString(b[:]))
+}
+
+// Address is where other processes of this host reach the node's resources, once one is registered.
+func (n *Node) Address() string { return n.address }
+
+// Resources describes what is registered, ordered by name.
+func (n *Node) Resources() []Descriptor {
+	var list []Descriptor
+	byName := n.resources.Load().byName
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		list = append(list, *byName[name].desc)
+	}
+	return list
+}
+
+// find returns the resource of that name, or nil.
+func (n *Node) find(name string) *resource { return n.resources.Load().byName[name] }
+
+// add makes a resource known, and listens if it is the first.
+func (n *Node) add(r *resource) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
+		return newError(CodeClosed, "the node is shut down").at(r.name, "")
+	}
+	table := n.resources.Load()
+	if table.byName[r.name] != nil {
+		return newError(CodeInvalid, "a resource of this name is registered already; Unregister it first").at(r.name, "")
+	}
+	identity := r.identity()
+	if other, ok := n.values[identity]; ok && identity != nil {
+		return newError(CodeInvalid, "this value is registered as %q already, and calls under two names could not be kept apart", other).at(r.name, "")
+	}
+	if err := n.listenLocked(); err != nil {
+		return callError(err).at(r.name, "")
+	}
+	if identity != nil {
+		n.values[identity] = r.name
+	}
+	r.id = newResourceID(table)
+	n.publishLocked(func(t *resourceTable) { t.byName[r.name], t.byID[r.id] = r, r })
+	return nil
+}
+
+// newResourceID makes an id that no resource of any server has, so that one which is gone is never taken for another.
+// Zero is the directory's.
+func newResourceID(t *resourceTable) uint64 {
+	for {
+		var b [8]byte
+		rand.Read(b[:]) // never fails
+		var id uint64
+		for _, x := range b {
+			id = id<<8 | uint64(x)
+		}
+		if id != 0 && t.byID[id] == nil {
+			return id
+		}
+	}
+}
+
+// publishLocked replaces the table by a changed copy.
+func (n *Node) publishLocked(change func(*resourceTable)) {
+	old := n.resources.Load()
+	t := &resourceTable{byName: maps.Clone(old.byName), byID: maps.Clone(old.byID)}
+	change(t)
+	n.resources.Store(t)
+}
+
+func (n *Node) listenLocked() error {
+	if n.server != nil {
+		return nil
+	}
+	s, err := ipc.Listen(n.address, handler{n}, ipc.Config{MaxPayload: n.settings.maxPayload, ConnLost: n.connLost})
+	if err != nil {
+		return err
+	}
+	n.server = s
+	n.log.Info().Str("address", n.address).Msg("listening")
+	return nil
+}
+
+func (n *Node) connLost(err error) {
+	n.log.Warn().Str("address", n.address).Err(err).Msg("connection lost")
+}
+
+func (n *Node) unregister(ctx context.Context, name string) error {
+	n.mu.Lock()
+	r := n.find(name)
+	if r == nil {
+		n.mu.Unlock()
+		return newError(CodeNotFound, "no resource of this name is registered").at(name, "")
+	}
+	n.publishLocked(func(t *resourceTable) {
+		delete(t.byName, r.name)
+		delete(t.byID, r.id)
+	})
+	if identity := r.identity(); identity != nil {
+		delete(n.values, identity)
+	}
+	n.mu.Unlock()
+	return r.leave(ctx, n)
+}
+
+// Serve keeps the node's resources reachable until ctx ends or the process gets SIGINT or SIGTERM, then shuts the node
+// down, waiting for calls in flight for at most [DrainTimeout]. A second signal ends the process at once. It returns nil
+// after an orderly end, else what [Node.Shutdown] returned. Resources are reachable without it, too: it is for programs
+// that do nothing else.
+func (n *Node) Serve(ctx context.Context) error {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	n.mu.Lock()
+	err := error(newError(CodeClosed, "the node is shut down"))
+	if !n.closed {
+		err = n.listenLocked()
+	}
+	n.mu.Unlock()
+	if err != nil {
+		return callError(err)
+	}
+	<-ctx.Done()
+	stop()
+	drain, cancel := context.WithTimeout(context.Background(), n.settings.drainTimeout)
+	defer cancel()
+	return n.Shutdown(drain)
+}
+
+// Shutdown ends the node: it takes no more calls, waits for those in flight until ctx ends and then cancels their
+// contexts, withdraws every resource (calling their Shutdown methods, those registered last first), and closes its
+// connections. It returns the errors of the resources, joined, and the context's if that cut calls off. It is
+// idempotent; what was registered is gone.
+func (n *Node) Shutdown(ctx context.Context) error {
+	n.mu.Lock()
+	n.closed = true
+	server := n.server
+	n.server = nil
+	n.mu.Unlock()
+	var errs []error
+	if server != nil {
+		errs = append(errs, server.Shutdown(ctx))
+	}
+	for name := range n.resources.Load().byName {
+		err := n.unregister(ctx, name)
+		if !errors.Is(err, ErrNotFound) { // else withdrawn by someone else meanwhile
+			errs = append(errs, err)
+		}
+	}
+	n.closeClients()
+	return errors.Join(errs...)
+}
+
+// The default node is made when it is first used, and again after Shutdown.
+var defaultNode struct {
+	mu   sync.Mutex
+	node *Node
+	opts []NodeOption
+}
+
+// Configure sets the options of the default node. It must come before anything that uses it, else it is an ErrInvalid;
+// and so are options or settings that are wrong.
+func Configure(opts ...NodeOption) error {
+	d := &defaultNode
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.node != nil {
+		return newError(CodeInvalid, "Configure: the default node is in use already; call it first in main")
+	}
+	var config nodeConfig
+	for _, o := range opts {
+		o.applyNode(&config)
+	}
+	if _, err := config.resolve(); err != nil {
+		return err
+	}
+	d.opts = opts
+	return nil
+}
+
+// Default returns the default node, which the package's functions use.
+func Default() (*Node, error) {
+	d := &defaultNode
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.node == nil {
+		n, err := NewNode(d.opts...)
+		if err != nil {
+			return nil, err
+		}
+		d.node = n
+	}
+	return d.node, nil
+}
+
+func nodeOrDefault(n *Node) (*Node, error) {
+	if n != nil {
+		return n, nil
+	}
+	return Default()
+}
+
+// Serve is [Node.Serve] of the default node.
+func Serve(ctx context.Context) error {
+	n, err := Default()
+	if err != nil {
+		return err
+	}
+	defer forgetDefault(n)
+	return n.Serve(ctx)
+}
+
+// Shutdown is [Node.Shutdown] of the default node. What uses the default node afterwards gets a new one, with the same
+// options.
+func Shutdown(ctx context.Context) error {
+	d := &defaultNode
+	d.mu.Lock()
+	n := d.node
+	d.mu.Unlock()
+	if n == nil {
+		return nil
+	}
+	defer forgetDefault(n)
+	return n.Shutdown(ctx)
+}
+
+func forgetDefault(n *Node) {
+	d := &defaultNode
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.node == n {
+		d.node = nil
+	}
+}
+
+// directory is the resource with id 0 that every node has: it tells of the others. docs/wire.md specifies it.
+type directory interface {
+	// Describe gives the id under which a resource is called, and its descriptor.
+	Describe(ctx context.Context, name string) (uint64, Descriptor, error)
+	// List describes all resources, ordered by name.
+	List(ctx context.Context) ([]Descriptor, error)
+}
+
+type directoryOf struct{ node *Node }
+
+func (d directoryOf) Describe(_ context.Context, name string) (uint64, Descriptor, error) {
+	r := d.node.find(name)
+	if r == nil {
+		return 0, Descriptor{}, newError(CodeNotFound, "no resource of this name is registered at %s", d.node.address).at(name, "")
+	}
+	return r.id, *r.desc, nil
+}
+
+func (d directoryOf) List(context.Context) ([]Descriptor, error) { return d.node.Resources(), nil }
+
+func newDirectory(n *Node) (*resource, error) {
+	return newResource(reflect.TypeFor[directory](), "c2.directory", reflect.ValueOf(directoryOf{n}), &registerConfig{mode: Parallel})
+}

@@ -1,0 +1,118 @@
+package c2
+
+import (
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// NodeOption sets up a node: see [NewNode] and [Configure].
+type NodeOption interface{ applyNode(*nodeConfig) }
+
+// RegisterOption says how a resource is registered: see [Register].
+type RegisterOption interface{ applyRegister(*registerConfig) }
+
+// ConnectOption says how to reach a resource: see [Connect].
+type ConnectOption interface{ applyConnect(*connectConfig) }
+
+// NodeChoice is the option that [On] makes; every function that uses a node takes it.
+type NodeChoice interface {
+	RegisterOption
+	ConnectOption
+}
+
+type (
+	nodeOption     func(*nodeConfig)
+	registerOption func(*registerConfig)
+	connectOption  func(*connectConfig)
+	onNode         struct{ node *Node }
+)
+
+func (o nodeOption) applyNode(c *nodeConfig)             { o(c) }
+func (o registerOption) applyRegister(c *registerConfig) { o(c) }
+func (o connectOption) applyConnect(c *connectConfig)    { o(c) }
+func (o onNode) applyRegister(c *registerConfig)         { c.node = o.node }
+func (o onNode) applyConnect(c *connectConfig)           { c.node = o.node }
+
+// On makes a function use the given node instead of the default one.
+func On(node *Node) NodeChoice { return onNode{node} }
+
+// Address is where the node's own resources are reached from other processes of this host: ipc://name or
+// ipc:///abs/path.sock. Environment: C2_ADDRESS. Default: a name that is made up, see [Node.Address].
+func Address(address string) NodeOption {
+	return nodeOption(func(c *nodeConfig) { c.address = &address })
+}
+
+// CallTimeout bounds the calls of methods that take no context. Environment: C2_CALL_TIMEOUT, as Go writes durations
+// (30s, 1m30s). Default 30 s. Zero is no bound. A method that takes a context has only the bounds of that.
+func CallTimeout(d time.Duration) NodeOption {
+	return nodeOption(func(c *nodeConfig) { c.callTimeout = &d })
+}
+
+// DrainTimeout is how long [Serve] waits for calls in flight when it has been told to stop. Environment:
+// C2_DRAIN_TIMEOUT. Default 10 s. [Node.Shutdown] waits for as long as its context lets it instead.
+func DrainTimeout(d time.Duration) NodeOption {
+	return nodeOption(func(c *nodeConfig) { c.drainTimeout = &d })
+}
+
+// MaxPayload is the size in bytes of the largest arguments or results that the node takes from a peer, which gets
+// ErrTooLarge before it sends anything larger. Environment: C2_MAX_PAYLOAD, a number of bytes. Default 4 GiB.
+func MaxPayload(bytes int64) NodeOption {
+	return nodeOption(func(c *nodeConfig) { c.maxPayload = &bytes })
+}
+
+// Logger takes the node's log. Default: warnings and worse to standard error, as lines of JSON. Environment, for
+// the default logger only: C2_LOG_LEVEL, one of zerolog's levels (debug, info, warn, error, disabled).
+func Logger(l zerolog.Logger) NodeOption {
+	return nodeOption(func(c *nodeConfig) { c.logger = &l })
+}
+
+// Mode says which calls of a resource may run beside each other.
+type Mode uint8
+
+// The modes of [Concurrency].
+const (
+	// ReadParallel runs reads beside reads, and a write alone. It is the default.
+	ReadParallel Mode = iota
+	// Exclusive runs one call at a time.
+	Exclusive
+	// Parallel runs all calls beside each other: the resource does its own locking.
+	Parallel
+)
+
+// Concurrency sets which calls of the resource may run beside each other. Default [ReadParallel].
+func Concurrency(mode Mode) RegisterOption {
+	return registerOption(func(c *registerConfig) { c.mode = mode })
+}
+
+// MaxPending bounds how many calls may wait for the resource; the call beyond gets ErrBusy at once. Default 16384.
+func MaxPending(n int) RegisterOption {
+	return registerOption(func(c *registerConfig) { c.maxPending = n })
+}
+
+// At says where the resource is: thread:// is this process, ipc://name and ipc:///abs/path.sock another one of this
+// host. Default: this process.
+func At(address string) ConnectOption {
+	return connectOption(func(c *connectConfig) { c.address = address })
+}
+
+type registerConfig struct {
+	node       *Node
+	mode       Mode
+	maxPending int
+}
+
+func (c *registerConfig) check() error {
+	if c.mode > Parallel {
+		return newError(CodeInvalid, "Concurrency(%d): want ReadParallel, Exclusive or Parallel", c.mode)
+	}
+	if c.maxPending < 0 {
+		return newError(CodeInvalid, "MaxPending(%d): want a number of calls, or 0 for the default", c.maxPending)
+	}
+	return nil
+}
+
+type connectConfig struct {
+	node    *Node
+	address string
+}

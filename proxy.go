@@ -1,0 +1,255 @@
+package c2
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"sync/atomic"
+
+	"github.com/ctwo-go/c2/internal/funcid"
+	"github.com/ctwo-go/c2/internal/synth"
+	"github.com/ctwo-go/c2/ipc"
+)
+
+// Connect returns a T through which the resource of that name is called as if it were a value of this process. T is an
+// interface or a struct of func fields; it may have fewer methods than the resource, and types of its own where they
+// look the same on the wire. Without [At] the resource is one of this process.
+//
+// In the resource's own process the methods are called directly, under the same rules of concurrency as elsewhere, and
+// values are passed as they are: what a pointer or a slice refers to is then shared with the resource.
+//
+// It fails with ErrNotFound if there is no such resource, ErrUnavailable if nobody listens at the address, ErrMismatch
+// if T does not fit the resource (naming everything that does not), ErrInvalid for a bad contract or address (likewise),
+// ErrUnsupported where T is an interface and none can be implemented at run time (use a struct of funcs or
+// [RegisterStub]), ErrClosed after Shutdown, and with the context's error.
+//
+// The T may be used by any number of goroutines. Close it when it is no longer needed.
+func Connect[T any](ctx context.Context, name string, opts ...ConnectOption) (T, error) {
+	var zero T
+	v, err := connect(ctx, reflect.TypeFor[T](), name, opts)
+	if err != nil {
+		return zero, callError(err).at(name, "")
+	}
+	return v.Interface().(T), nil
+}
+
+// Close ends a connection made by [Connect] or [ConnectDynamic]: calls on it now get ErrClosed. Closing again does
+// nothing. Anything that is not such a connection is an ErrInvalid.
+func Close(v any) error {
+	if d, ok := v.(*Dynamic); ok {
+		return d.Close()
+	}
+	p := proxyOf(v)
+	if p == nil {
+		return newError(CodeInvalid, "Close(%T): this did not come from Connect", v)
+	}
+	p.close()
+	return nil
+}
+
+// target runs the calls of a proxy.
+type target interface {
+	// call runs the contract's i-th method. It takes and returns what a function of the method's type does.
+	call(ctx context.Context, i int, args []reflect.Value) []reflect.Value
+	release()
+}
+
+// proxy is what is behind a T that Connect returned.
+type proxy struct {
+	node     *Node
+	name     string
+	contract *contract
+	target   target
+	closed   atomic.Bool
+}
+
+func connect(ctx context.Context, t reflect.Type, name string, opts []ConnectOption) (v reflect.Value, err error) {
+	c, err := contractOf(t)
+	if err != nil {
+		return v, err
+	}
+	node, address, err := connectOptions(opts)
+	if err != nil {
+		return v, err
+	}
+	p := &proxy{node: node, name: name, contract: c}
+	if p.target, err = dialTarget(ctx, node, address, name, c); err != nil {
+		return v, err
+	}
+	if v, err = p.value(); err != nil {
+		p.close()
+	}
+	return v, err
+}
+
+func connectOptions(opts []ConnectOption) (*Node, string, error) {
+	var config connectConfig
+	for _, o := range opts {
+		o.applyConnect(&config)
+	}
+	node, err := nodeOrDefault(config.node)
+	return node, config.address, err
+}
+
+// dialTarget finds the way to a resource.
+func dialTarget(ctx context.Context, n *Node, address, name string, c *contract) (target, error) {
+	e, err := n.endpoint(address)
+	if err != nil {
+		return nil, err
+	}
+	if e, own := e.(ownEndpoint); own {
+		return newLocal(e, name, c)
+	}
+	return newRemote(ctx, n, e, name, c)
+}
+
+// endpoint returns the node's way to an address.
+func (n *Node) endpoint(address string) (endpoint, error) {
+	s, err := parseAddress(address)
+	switch {
+	case err != nil:
+		return nil, err
+	case s == schemeHTTP:
+		return nil, newError(CodeUnsupported, "address %s: relays are not supported yet; use an ipc:// address", address)
+	case s == schemeThread || address == n.address:
+		return ownEndpoint{n}, nil
+	}
+	return n.client(address)
+}
+
+// Invoke implements [synth.Invoker].
+func (p *proxy) Invoke(i int, args []reflect.Value) []reflect.Value {
+	m := p.contract.methods[i]
+	if p.closed.Load() {
+		return m.fail(newError(CodeClosed, "the connection to the resource was closed").at(p.name, m.name))
+	}
+	ctx := context.Background()
+	if m.context {
+		if args[0].IsNil() {
+			args[0] = reflect.ValueOf(&ctx).Elem()
+		} else {
+			ctx = args[0].Interface().(context.Context)
+		}
+	}
+	return p.target.call(ctx, i, args)
+}
+
+func (p *proxy) close() {
+	if !p.closed.Swap(true) {
+		p.target.release()
+	}
+}
+
+// bounded gives a call that brings no context the node's call timeout.
+func (n *Node) bounded(ctx context.Context, m *method) (context.Context, context.CancelFunc) {
+	if m.context || n.settings.callTimeout == 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, n.settings.callTimeout)
+}
+
+// value makes the T.
+func (p *proxy) value() (reflect.Value, error) {
+	c := p.contract
+	if c.isStruct() {
+		return p.structValue(), nil
+	}
+	if v, ok, err := p.stubValue(); ok || err != nil {
+		return v, err
+	}
+	v, err := synth.New(c.typ, p)
+	if errors.Is(err, synth.ErrInterface) {
+		return v, newError(CodeInvalid, "%v", err)
+	}
+	if err != nil {
+		return v, newError(CodeUnsupported, "%v; connect with a struct of funcs, or register a stub for %s (RegisterStub)", err, c.typ)
+	}
+	return v, nil
+}
+
+func (p *proxy) structValue() reflect.Value {
+	c := p.contract
+	v := reflect.New(c.typ).Elem()
+	for i, m := range c.methods {
+		f := reflect.MakeFunc(m.typ, func(args []reflect.Value) []reflect.Value { return p.Invoke(i, args) })
+		v.Field(m.field).Set(f)
+	}
+	structProxies.Store(v.Field(c.methods[0].field), p)
+	return v
+}
+
+// structProxies finds the proxy behind a struct of funcs by its first func.
+var structProxies funcid.Map[proxy]
+
+// proxyOf finds the proxy behind a value that Connect returned, or nil.
+func proxyOf(v any) *proxy {
+	if inv, ok := synth.Of(v); ok {
+		p, _ := inv.(*proxy)
+		return p
+	}
+	if s, ok := v.(stub); ok && s.caller() != nil {
+		return s.caller().proxy
+	}
+	c, ok := contracts.Load(reflect.TypeOf(v))
+	if !ok || !c.(*contract).isStruct() {
+		return nil
+	}
+	return structProxies.Load(reflect.ValueOf(v).Field(c.(*contract).methods[0].field))
+}
+
+// remote calls a resource through a link.
+type remote struct {
+	node     *Node
+	contract *contract
+	link     *link
+}
+
+func newRemote(ctx context.Context, n *Node, e endpoint, name string, c *contract) (*remote, error) {
+	t := &remote{node: n, contract: c, link: &link{name: name, endpoint: e, fit: c.fit}}
+	if _, err := t.link.bind(ctx, nil); err != nil {
+		e.release()
+		return nil, err
+	}
+	return t, nil
+}
+
+func (t *remote) release() { t.link.endpoint.release() }
+
+func (t *remote) call(ctx context.Context, i int, args []reflect.Value) []reflect.Value {
+	m := t.contract.methods[i]
+	ctx, cancel := t.node.bounded(ctx, m)
+	defer cancel()
+	out, err := t.exchange(ctx, i, m, m.values(args))
+	if err != nil {
+		return m.fail(callError(err).at(t.link.name, m.name))
+	}
+	return append(out, nilError)
+}
+
+func (t *remote) exchange(ctx context.Context, i int, m *method, args []reflect.Value) ([]reflect.Value, error) {
+	body := &argsBody{valuesBody{codecs: m.params, values: args, what: "argument"}}
+	p, err := t.link.exchange(ctx, func(b *binding) (ipc.Request, error) {
+		return ipc.Request{Resource: b.id, Method: b.index[i], Args: body}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer p.Release()
+	out, err := decodeValues(make([]reflect.Value, 0, len(m.results)+1), m.results, p.Bytes(), "result")
+	if err != nil {
+		return nil, &Error{Code: CodeInvalid, Message: "the call ran, but its answer can't be read: " + err.Error(), MayHaveRun: true, cause: err}
+	}
+	return out, nil
+}
+
+// argsBody makes an argument that can't be encoded the caller's error.
+type argsBody struct{ valuesBody }
+
+// AppendTo implements [ipc.Body].
+func (b *argsBody) AppendTo(dst []byte) ([]byte, error) {
+	dst, err := b.valuesBody.AppendTo(dst)
+	if err != nil {
+		err = &Error{Code: CodeInvalid, Message: err.Error(), cause: err}
+	}
+	return dst, err
+}

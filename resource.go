@@ -1,0 +1,277 @@
+package c2
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/ctwo-go/c2/internal/access"
+	"github.com/ctwo-go/c2/internal/sched"
+)
+
+// Policy is the type of a blank field in a resource's struct, whose tag says which methods read and which write:
+//
+//	type counter struct {
+//		_ c2.Policy `read:"Value,History" write:"GetAndReset"`
+//		n int
+//	}
+//
+// It takes no room. What the tag does not name goes by its name, see [Register].
+type Policy struct{}
+
+// Register makes a resource of value: from now on the contract T's methods can be called on it by that name, from this
+// process and, at the node's address, from others of this host. The first one binds that address.
+//
+// T is an interface, or a struct of func fields that value has set. The value needs to know nothing of being remote.
+// A method that reads may run beside others that read; any other runs alone. Which ones read is said by a [Policy] tag in
+// the value's struct, else by the first word of the method's name (Get List Is Has Find Count Len Size Read Peek
+// Describe Lookup Query Search Stat Show Contains Exists), else it writes. [Concurrency] sets another rule.
+//
+// If the value has a method Shutdown(context.Context) error, it is called once when the resource leaves, by
+// [Unregister] or when the node shuts down.
+//
+// It fails with ErrInvalid for a contract, tag, name or option that is wrong (all faults at once) and for a name or a
+// value that is registered already, with ErrClosed after Shutdown, and with what kept the node from listening.
+func Register[T any](name string, value T, opts ...RegisterOption) error {
+	return register(reflect.TypeFor[T](), name, reflect.ValueOf(&value).Elem(), opts)
+}
+
+// RegisterAs is [Register] for a value that the compiler can't check against T, as for a contract that is a struct of
+// funcs: the value's methods are matched to T's by name when it is called. A missing method or another signature is
+// an ErrInvalid that names both.
+func RegisterAs[T any](name string, value any, opts ...RegisterOption) error {
+	return register(reflect.TypeFor[T](), name, reflect.ValueOf(value), opts)
+}
+
+// Unregister takes a resource away: new calls get ErrNotFound, so do those that wait for it, and those that run may
+// finish until ctx ends. Then the value's Shutdown is called, with the same context. The error is ErrNotFound, the
+// context's, or Shutdown's.
+func Unregister(ctx context.Context, name string, opts ...RegisterOption) error {
+	config := registerOptions(opts)
+	node, err := nodeOrDefault(config.node)
+	if err != nil {
+		return err
+	}
+	return node.unregister(ctx, name)
+}
+
+func registerOptions(opts []RegisterOption) registerConfig {
+	var config registerConfig
+	for _, o := range opts {
+		o.applyRegister(&config)
+	}
+	return config
+}
+
+func register(t reflect.Type, name string, value reflect.Value, opts []RegisterOption) error {
+	config := registerOptions(opts)
+	node, err := nodeOrDefault(config.node)
+	if err != nil {
+		return err
+	}
+	r, err := newResource(t, name, value, &config)
+	if err != nil {
+		return callError(err).at(name, "")
+	}
+	return node.add(r)
+}
+
+// resource is a value that is registered under a name.
+type resource struct {
+	name     string
+	id       uint64
+	contract *contract
+	value    any
+	methods  []boundMethod // those of the contract, each once, in the descriptor's order
+	sched    *sched.Scheduler
+	desc     *Descriptor
+}
+
+// boundMethod is a method of a contract, bound to the value.
+type boundMethod struct {
+	*method
+	read bool
+	fn   reflect.Value
+}
+
+func newResource(t reflect.Type, name string, value reflect.Value, config *registerConfig) (*resource, error) {
+	if err := errors.Join(checkResourceName(name), config.check()); err != nil {
+		return nil, err
+	}
+	c, err := contractOf(t)
+	if err != nil {
+		return nil, err
+	}
+	if value.Kind() == reflect.Interface {
+		value = value.Elem()
+	}
+	if !value.IsValid() || value.Kind() == reflect.Pointer && value.IsNil() {
+		return nil, newError(CodeInvalid, "the value to register under %s is nil", t)
+	}
+	fns, err := c.bind(value)
+	if err != nil {
+		return nil, err
+	}
+	accesses, err := c.policy(value.Type())
+	if err != nil {
+		return nil, err
+	}
+	r := &resource{name: name, contract: c, value: value.Interface(), sched: sched.New(sched.Mode(config.mode), config.maxPending)}
+	r.desc = &Descriptor{
+		Name: name, Contract: typeName(t), Namespace: c.namespace, Version: c.version,
+		Concurrency: sched.Mode(config.mode).String(),
+	}
+	for _, name := range c.names() {
+		a := accesses[name]
+		m := boundMethod{method: c.find(name), read: a == access.Read, fn: fns[name]}
+		r.methods = append(r.methods, m)
+		r.desc.Methods = append(r.desc.Methods, m.describe(a.String()))
+	}
+	return r, nil
+}
+
+func checkResourceName(name string) error {
+	if name == "" || len(name) > maxNameLen || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+		return newError(CodeInvalid, "resource name %q: want 1 to %d bytes of UTF-8 without control characters", name, maxNameLen)
+	}
+	return nil
+}
+
+// bind finds the value's function for each method of the contract.
+func (c *contract) bind(value reflect.Value) (map[string]reflect.Value, error) {
+	fns := make(map[string]reflect.Value)
+	var faults []error
+	for _, m := range c.methods {
+		var fn reflect.Value
+		if value.Type() == c.typ && c.isStruct() {
+			fn = value.Field(m.field)
+			if fn.IsNil() {
+				faults = append(faults, fmt.Errorf("%s: the field is nil", m.name))
+				continue
+			}
+		} else {
+			fn = value.MethodByName(m.name)
+		}
+		switch {
+		case !fn.IsValid():
+			faults = append(faults, fmt.Errorf("%s has no method %s", value.Type(), signature(m.name, m.typ)))
+		case fn.Type() != m.typ:
+			faults = append(faults, fmt.Errorf("%s has %s, the contract wants %s",
+				value.Type(), signature(m.name, fn.Type()), signature(m.name, m.typ)))
+		}
+		fns[m.name] = fn
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, newError(CodeInvalid, "%s does not implement %s:\n\t%s", value.Type(), c.typ, strings.ReplaceAll(err.Error(), "\n", "\n\t"))
+	}
+	return fns, nil
+}
+
+// policy says which methods read: by the value's tag, else by the field's of a struct contract, else by name.
+func (c *contract) policy(t reflect.Type) (map[string]access.Access, error) {
+	read, write := policyTags(t)
+	// A value may be registered under a contract that has only some of its methods, and be tagged for all.
+	elsewhere := func(name string) bool {
+		_, has := t.MethodByName(name)
+		return has && c.find(name) == nil
+	}
+	read, write = slices.DeleteFunc(read, elsewhere), slices.DeleteFunc(write, elsewhere)
+	for _, m := range c.methods {
+		if slices.Contains(read, m.name) || slices.Contains(write, m.name) {
+			continue
+		}
+		switch m.access {
+		case "read":
+			read = append(read, m.name)
+		case "write":
+			write = append(write, m.name)
+		}
+	}
+	tags := access.Tags{Read: strings.Join(read, ","), Write: strings.Join(write, ",")}
+	accesses, err := access.Resolve(typeName(indirect(t)), c.names(), tags)
+	if err != nil {
+		return nil, newError(CodeInvalid, "policy of %s:\n\t%s", t, strings.ReplaceAll(err.Error(), "\n", "\n\t"))
+	}
+	return accesses, nil
+}
+
+// policyTags reads the lists in the tags of the value's Policy fields.
+func policyTags(t reflect.Type) (read, write []string) {
+	if t = indirect(t); t.Kind() != reflect.Struct {
+		return nil, nil
+	}
+	for i := range t.NumField() {
+		if f := t.Field(i); f.Type == reflect.TypeFor[Policy]() {
+			read = append(read, splitNames(f.Tag.Get("read"))...)
+			write = append(write, splitNames(f.Tag.Get("write"))...)
+		}
+	}
+	return read, write
+}
+
+func splitNames(list string) []string {
+	if strings.TrimSpace(list) == "" {
+		return nil
+	}
+	names := strings.Split(list, ",")
+	for i := range names {
+		names[i] = strings.TrimSpace(names[i])
+	}
+	return names
+}
+
+func indirect(t reflect.Type) reflect.Type {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t
+}
+
+// identity is what must not be registered twice: two schedulers could not keep calls on one value apart. A value that
+// has no identity, or no state, gives nil.
+func (r *resource) identity() any {
+	v := reflect.ValueOf(r.value)
+	if v.Kind() == reflect.Pointer && v.Type().Elem().Size() > 0 {
+		return r.value
+	}
+	return nil
+}
+
+// call runs the method with args, the context among them. A panic is an ErrInternal, and is logged with its stack.
+func (m *boundMethod) call(n *Node, r *resource, args []reflect.Value) (out []reflect.Value, failed *Error) {
+	defer func() {
+		if p := recover(); p != nil {
+			n.log.Error().Str("resource", r.name).Str("method", m.name).Str("panic", fmt.Sprint(p)).
+				Str("stack", string(debug.Stack())).Msg("resource panicked")
+			failed = newError(CodeInternal, "the resource panicked: %v", p).at(r.name, m.name)
+		}
+	}()
+	if m.variadic {
+		return m.fn.CallSlice(args), nil
+	}
+	return m.fn.Call(args), nil
+}
+
+// leave ends the resource's life, once it can't be found any more: it waits for the calls that run, then calls
+// the value's Shutdown.
+func (r *resource) leave(ctx context.Context, n *Node) (err error) {
+	r.sched.Close()
+	err = r.sched.Drain(ctx)
+	s, ok := r.value.(interface{ Shutdown(context.Context) error })
+	if !ok {
+		return err
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			n.log.Error().Str("resource", r.name).Str("panic", fmt.Sprint(p)).Str("stack", string(debug.Stack())).Msg("Shutdown panicked")
+			err = errors.Join(err, newError(CodeInternal, "Shutdown panicked: %v", p).at(r.name, "Shutdown"))
+		}
+	}()
+	return errors.Join(err, s.Shutdown(ctx))
+}

@@ -1,0 +1,147 @@
+package c2
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"runtime/debug"
+
+	"github.com/ctwo-go/c2/codec"
+	"github.com/ctwo-go/c2/internal/sched"
+	"github.com/ctwo-go/c2/ipc"
+)
+
+// request is a call that came as bytes.
+type request interface {
+	Args() []byte
+	// Done gives the memory of Args back.
+	Done()
+	Encode(ipc.Body) (*ipc.Payload, error)
+}
+
+// handler runs the calls that come by ipc.
+type handler struct{ node *Node }
+
+// ServeCall implements [ipc.Handler].
+func (h handler) ServeCall(ctx context.Context, call *ipc.Call) (*ipc.Payload, error) {
+	return h.node.serve(ctx, call.Resource, call.Method, call)
+}
+
+// serve runs a call that came as bytes. The error is an *ipc.Error, or an *Error that has yet to become one.
+func (n *Node) serve(ctx context.Context, id uint64, index uint32, req request) (p *ipc.Payload, err error) {
+	r := n.byID(id)
+	if r == nil {
+		return nil, &ipc.Error{Code: ipc.CodeStale, Message: fmt.Sprintf("no resource has id %d", id)}
+	}
+	if int64(index) >= int64(len(r.methods)) {
+		return nil, &ipc.Error{Code: ipc.CodeNotFound, Message: fmt.Sprintf("%s has no method %d", r.name, index)}
+	}
+	m := &r.methods[index]
+	// The resource's own panics end in boundMethod.call; these are a transferable's.
+	defer func() {
+		if v := recover(); v != nil {
+			n.log.Error().Str("resource", r.name).Str("method", m.name).Str("panic", fmt.Sprint(v)).
+				Str("stack", string(debug.Stack())).Msg("codec panicked")
+			p, err = nil, &ipc.Error{Code: ipc.CodeInternal, Message: fmt.Sprintf("encoding or decoding panicked: %v", v)}
+		}
+	}()
+	args, err := m.decodeArgs(ctx, req.Args())
+	req.Done()
+	if err != nil {
+		return nil, &ipc.Error{Code: ipc.CodeInvalid, Message: err.Error()}
+	}
+	if err := r.sched.Acquire(ctx, m.read); err != nil {
+		return nil, admissionError(err)
+	}
+	// The results are encoded before the next call is let in: they may be part of what it changes.
+	defer r.sched.Release(m.read)
+	out, failed := m.call(n, r, args)
+	if failed != nil {
+		return nil, failed.wireError()
+	}
+	last := len(out) - 1
+	if err, _ := out[last].Interface().(error); err != nil {
+		return nil, resourceError(err)
+	}
+	p, err = req.Encode(&valuesBody{codecs: m.results, values: out[:last], what: "result"})
+	var wire *ipc.Error
+	if err != nil && !errors.As(err, &wire) {
+		err = &ipc.Error{Code: ipc.CodeInternal, Message: "the resource returned what can't be encoded: " + err.Error()}
+	}
+	return p, err
+}
+
+func (n *Node) byID(id uint64) *resource {
+	if id == 0 {
+		return n.directory
+	}
+	return n.resources.Load().byID[id]
+}
+
+// admissionError is the answer to a call that was not let in.
+func admissionError(err error) *ipc.Error {
+	if errors.Is(err, sched.ErrClosed) {
+		return &ipc.Error{Code: ipc.CodeStale, Message: "the resource was withdrawn"}
+	}
+	return callError(err).wireError()
+}
+
+// decodeArgs reads the list of arguments, and puts the context before it if the method takes one.
+func (m *method) decodeArgs(ctx context.Context, src []byte) ([]reflect.Value, error) {
+	args := make([]reflect.Value, 0, len(m.params)+1)
+	if m.context {
+		args = append(args, reflect.ValueOf(&ctx).Elem())
+	}
+	return decodeValues(args, m.params, src, "argument")
+}
+
+// decodeValues reads a list of exactly as many values as there are codecs, and appends them.
+func decodeValues(dst []reflect.Value, codecs []*codec.Codec, src []byte, what string) ([]reflect.Value, error) {
+	n, src, err := codec.DecodeArrayHead(src)
+	if err != nil {
+		return nil, fmt.Errorf("list of %ss: %w", what, err)
+	}
+	if n != len(codecs) {
+		return nil, fmt.Errorf("%d %ss, want %d", n, what, len(codecs))
+	}
+	for i, c := range codecs {
+		v := reflect.New(c.Type()).Elem()
+		if src, err = c.Decode(src, v); err != nil {
+			return nil, fmt.Errorf("%s %d: %w", what, i+1, err)
+		}
+		dst = append(dst, v)
+	}
+	if len(src) > 0 {
+		return nil, fmt.Errorf("%d bytes after the last %s", len(src), what)
+	}
+	return dst, nil
+}
+
+// valuesBody is a list of values on its way out.
+type valuesBody struct {
+	codecs []*codec.Codec
+	values []reflect.Value
+	what   string // what one is called in an error
+}
+
+// Size implements [ipc.Body].
+func (b *valuesBody) Size() int {
+	n := 9
+	for i, c := range b.codecs {
+		n += c.Size(b.values[i])
+	}
+	return n
+}
+
+// AppendTo implements [ipc.Body].
+func (b *valuesBody) AppendTo(dst []byte) ([]byte, error) {
+	dst = codec.AppendArrayHead(dst, len(b.codecs))
+	var err error
+	for i, c := range b.codecs {
+		if dst, err = c.Append(dst, b.values[i]); err != nil {
+			return dst, fmt.Errorf("%s %d: %w", b.what, i+1, err)
+		}
+	}
+	return dst, nil
+}
