@@ -131,7 +131,7 @@ func (c *Client) dial(ctx context.Context) (*clientConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newClientConn(c, conn, r, sess)
+	return newClientConn(c, conn, r, sess), nil
 }
 
 // leave takes conn, which takes no more calls, out of use.

@@ -18,7 +18,7 @@ import (
 type clientConn struct {
 	client  *Client
 	session session
-	conn    *net.UnixConn
+	conn    *socket
 	out     *sender
 	ended   chan struct{} // closed when the connection has ended and every call was told
 
@@ -55,19 +55,14 @@ type pending struct {
 	abandoned bool // guarded by the connection's mu: nobody waits
 }
 
-func newClientConn(client *Client, conn *net.UnixConn, r *frameReader, sess session) (*clientConn, error) {
-	out, err := newSender(conn, 0)
-	if err != nil {
-		conn.Close()
-		return nil, errorf(CodeUnavailable, "%v", err)
-	}
+func newClientConn(client *Client, conn *socket, r *frameReader, sess session) *clientConn {
 	c := &clientConn{
-		client: client, session: sess, conn: conn, reader: r, out: out,
+		client: client, session: sess, conn: conn, reader: r, out: newSender(conn, 0),
 		ended: make(chan struct{}), calls: make(map[uint64]*pending), used: time.Now(),
 	}
 	c.watch = time.AfterFunc(time.Hour, c.rest)
 	c.watch.Stop()
-	return c, nil
+	return c
 }
 
 // start puts the connection into use.
@@ -82,13 +77,14 @@ func (c *clientConn) call(ctx context.Context, req Request) (*Payload, error) {
 	if err != nil {
 		return nil, err
 	}
-	call := &pending{done: make(chan struct{}, 1)}
+	call := newPending()
 	id, err := c.enter(call)
 	if err != nil {
 		args.Release()
 		return nil, err
 	}
-	begun, err := c.out.sendPayload(ctx, callHead(ctx, id, req, args), args, c.session.maxFrame, &call.sent)
+	headLen := writeCallHead(ctx, id, req, args)
+	begun, err := c.out.sendPayload(ctx, args, headLen, c.session.maxFrame, &call.sent, nil)
 	switch {
 	case err == nil:
 	case ctx.Err() == nil:
@@ -96,15 +92,17 @@ func (c *clientConn) call(ctx context.Context, req Request) (*Payload, error) {
 	case !begun:
 		c.withdraw(id)
 		return nil, contextError(ctx.Err(), false)
+	default:
+		return c.abandon(ctx, id, call, true)
 	}
 	if c.takeTurn(call) {
 		c.readFor(ctx, call)
 	}
 	select {
 	case <-call.done:
-		return call.answer, call.err
+		return call.take()
 	case <-ctx.Done():
-		return c.abandon(ctx, id, call)
+		return c.abandon(ctx, id, call, false)
 	}
 }
 
@@ -242,13 +240,15 @@ func (c *clientConn) withdraw(id uint64) {
 	delete(c.calls, id)
 }
 
-func callHead(ctx context.Context, id uint64, req Request, args *Payload) []byte {
+// writeCallHead puts the head of a call's frame before its arguments, and returns its length.
+func writeCallHead(ctx context.Context, id uint64, req Request, args *Payload) int {
 	p := callPrefix{resource: req.Resource, method: req.Method, total: uint64(len(args.Bytes()))}
 	if deadline, ok := ctx.Deadline(); ok {
 		p.timeout = uint64(max(time.Until(deadline), 1))
 	}
-	head := appendHeader(make([]byte, 0, headerSize+callPrefixSize), header{kind: kindCall, call: id})
-	return appendCallPrefix(head, p)
+	const n = headerSize + callPrefixSize
+	appendCallPrefix(appendHeader(args.head(n)[:0], header{kind: kindCall, call: id}), p)
+	return n
 }
 
 // enter gives a call its id.
@@ -269,19 +269,21 @@ func (c *clientConn) enter(call *pending) (uint64, error) {
 	return c.lastID, nil
 }
 
-// abandon gives a call up whose context has ended, and tells the server. If its end came just now, it has that end.
-func (c *clientConn) abandon(ctx context.Context, id uint64, call *pending) (*Payload, error) {
+// abandon gives a call up whose context has ended, and tells the server. If its end came just now, it has that end; but
+// where only half of it was sent, the server has to be told all the same.
+func (c *clientConn) abandon(ctx context.Context, id uint64, call *pending, half bool) (*Payload, error) {
 	c.mu.Lock()
 	_, waiting := c.calls[id]
 	call.abandoned = waiting
 	c.mu.Unlock()
+	if waiting || half {
+		cancel := appendHeader(make([]byte, 0, headerSize), header{kind: kindCancel, call: id})
+		c.out.send(ctx, outFrame{body: cancel}, true)
+	}
 	if !waiting {
 		<-call.done
-		return call.answer, call.err
+		return call.take()
 	}
-	// What was not sent whole the server drops when it reads this; it answers in any case, and exactly once.
-	cancel := appendHeader(make([]byte, 0, headerSize), header{kind: kindCancel, call: id})
-	c.out.send(ctx, outFrame{body: cancel}, true)
 	return nil, contextError(ctx.Err(), call.sent.Load())
 }
 
@@ -305,6 +307,27 @@ func (c *clientConn) lose(err error) {
 		call.end(nil, &failed)
 	}
 	close(c.ended)
+}
+
+// pendings recycles calls that were answered: nobody else knows of them any more.
+var pendings = sync.Pool{New: func() any { return &pending{done: make(chan struct{}, 1)} }}
+
+func newPending() *pending { return pendings.Get().(*pending) }
+
+// take takes the end of a call, once done has told of it.
+func (p *pending) take() (*Payload, error) {
+	answer, err := p.answer, p.err
+	if err == nil {
+		p.reset()
+		pendings.Put(p)
+	}
+	return answer, err
+}
+
+func (p *pending) reset() {
+	p.answer, p.part = nil, nil
+	p.code, p.total, p.got = 0, 0, 0
+	p.sent.Store(false)
 }
 
 func (p *pending) end(answer *Payload, err error) {

@@ -48,10 +48,10 @@ func FuzzHello(f *testing.F) {
 }
 
 func FuzzError(f *testing.F) {
-	f.Add(uint16(CodeResource), appendError(nil, &Error{Message: "m", Names: []string{"a", "b"}}))
+	f.Add(uint16(CodeResource), appendError(nil, &Error{Message: "m", Names: []string{"a", "b"}}, 1000))
 	f.Fuzz(func(t *testing.T, code uint16, data []byte) {
 		e := parseError(Code(code), data)
-		again := parseError(Code(code), appendError(nil, e))
+		again := parseError(Code(code), appendError(nil, e, 1<<20))
 		if e.Message != again.Message && len(e.Message) <= maxErrorMessage {
 			t.Fatalf("message %q became %q", e.Message, again.Message)
 		}

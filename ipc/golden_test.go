@@ -21,11 +21,11 @@ func goldenFrames() map[string][]byte {
 		return appendAnswerPrefix(appendHeader(nil, header{length: uint32(answerPrefixSize + n), kind: kindAnswer, call: 1}),
 			answerPrefix{code: code, total: uint64(n)})
 	}
-	failure := appendError(nil, &Error{Message: "overdrawn", Names: []string{"bank.overdrawn"}})
+	failure := appendError(nil, &Error{Message: "overdrawn", Names: []string{"bank.overdrawn"}}, 1000)
 	return map[string][]byte{
 		"hello-client":  appendHello(nil, hello{major: 1, caps: capChunks, instance: instance, maxPayload: 4 << 30, maxFrame: 256 << 10, pid: 4711}),
 		"hello-server":  appendHello(nil, hello{major: 1, caps: capChunks, instance: instance, maxPayload: 4 << 30, maxFrame: 256 << 10, maxCalls: 4096, pid: 4712}),
-		"call":          bytes.Clone(p.framed(callHead)),
+		"call":          append(callHead, p.Bytes()...),
 		"answer":        append(answerHead(CodeOK, 2), 0x81, 0x09),
 		"answer-failed": append(answerHead(CodeResource, len(failure)), failure...),
 		"chunk-more":    append(appendHeader(nil, header{length: 3, kind: kindChunk, flags: flagMore, call: 1}), 'a', 'b', 'c'),

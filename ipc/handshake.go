@@ -51,19 +51,22 @@ func checkPeerUser(c *net.UnixConn) error {
 }
 
 // greet is the server's side of the handshake.
-func (s *Server) greet(conn *net.UnixConn, r *frameReader, refuse error) (session, error) {
+func (s *Server) greet(conn *socket, r *frameReader, refuse error) (session, error) {
 	if err := conn.SetDeadline(time.Now().Add(s.config.HandshakeTimeout)); err != nil {
 		return session{}, err
 	}
 	err := refuse
 	if err == nil {
-		err = s.checkPeer(conn)
+		err = s.checkPeer(conn.UnixConn)
 	}
 	var peer hello
 	if err == nil {
 		peer, err = readHello(r)
 	}
 	own := s.config.hello(s.instance)
+	if interrupted(err) {
+		err = errorf(CodeDeadline, "no hello came within %v", s.config.HandshakeTimeout)
+	}
 	if err != nil {
 		own.maxCalls = 0
 		part(conn, appendGoAway(appendHello(nil, own), goAwayFor(err)))
@@ -77,13 +80,13 @@ func (s *Server) greet(conn *net.UnixConn, r *frameReader, refuse error) (sessio
 
 // part says goodbye, as far as the peer listens. What the peer still sends is read for a moment: closing a socket with
 // unread bytes may cost the other end what it has not read yet.
-func part(conn *net.UnixConn, goodbye []byte) {
+func part(conn *socket, goodbye []byte) {
 	conn.SetDeadline(time.Now().Add(partTimeout))
 	if _, err := conn.Write(goodbye); err != nil {
 		return
 	}
 	conn.CloseWrite()
-	io.CopyN(io.Discard, conn, queueSize)
+	io.CopyN(io.Discard, conn.UnixConn, queueSize)
 }
 
 const partTimeout = 500 * time.Millisecond
@@ -97,7 +100,7 @@ func goAwayFor(err error) *Error {
 }
 
 // dial connects to address and shakes hands.
-func dial(ctx context.Context, address string, config *Config, instance [16]byte) (*net.UnixConn, *frameReader, session, error) {
+func dial(ctx context.Context, address string, config *Config, instance [16]byte) (*socket, *frameReader, session, error) {
 	path, err := SocketPath(address)
 	if err != nil {
 		return nil, nil, session{}, &Error{Code: CodeInvalid, Message: err.Error()}
@@ -122,12 +125,14 @@ func dial(ctx context.Context, address string, config *Config, instance [16]byte
 }
 
 // introduce is the client's side of the handshake.
-func (c *Config) introduce(conn *net.UnixConn, r *frameReader, instance [16]byte) (session, error) {
-	if err := checkPeerUser(conn); err != nil {
+func (c *Config) introduce(conn *socket, r *frameReader, instance [16]byte) (session, error) {
+	if err := checkPeerUser(conn.UnixConn); err != nil {
 		return session{}, err
 	}
 	// A server that refuses may answer without reading, so a failed write is told only if there is no answer.
-	_, writeErr := conn.Write(appendHello(nil, c.hello(instance)))
+	own := c.hello(instance)
+	own.maxCalls = 0
+	_, writeErr := conn.Write(appendHello(nil, own))
 	peer, err := readHello(r)
 	if err != nil {
 		return session{}, errors.Join(err, writeErr)
@@ -155,12 +160,12 @@ func readRefusal(r *frameReader) error {
 }
 
 // connect dials path. A full backlog of the server's (EAGAIN, for Unix sockets) is waited out.
-func connect(ctx context.Context, path string) (*net.UnixConn, error) {
+func connect(ctx context.Context, path string) (*socket, error) {
 	var d net.Dialer
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
 		c, err := d.DialContext(ctx, "unix", path)
 		if err == nil {
-			return c.(*net.UnixConn), nil
+			return newSocket(c.(*net.UnixConn))
 		}
 		if !isBacklogFull(err) {
 			return nil, err

@@ -26,9 +26,9 @@ type inline struct {
 
 const (
 	// watchTick is how often the watchdog looks: a call that runs for one to two ticks is slow.
-	watchTick = time.Millisecond
+	watchTick = 10 * time.Millisecond
 	// watchRest is after how many ticks without any such call the watchdog stops.
-	watchRest = 50
+	watchRest = 5
 
 	minPenalty = 64
 	maxPenalty = 1 << 16

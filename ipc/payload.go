@@ -50,13 +50,8 @@ func (p *Payload) Release() {
 
 func (p *Payload) retain() { p.refs.Add(1) }
 
-// framed returns the payload's bytes with the frame head before them, which is written into the headroom.
-// The head must be no longer than headroom.
-func (p *Payload) framed(head []byte) []byte {
-	start := headroom - len(head)
-	copy(p.buf[start:], head)
-	return p.buf[start:]
-}
+// head returns n bytes directly before the payload, for the head of its frame. n is at most headroom.
+func (p *Payload) head(n int) []byte { return p.buf[headroom-n : headroom : headroom] }
 
 // Encode writes body to a payload that stays in this process. The caller releases it.
 func Encode(body Body) (*Payload, error) { return encode(body, math.MaxInt64) }

@@ -3,19 +3,15 @@ package ipc
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"net"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 )
 
 const (
 	// frameSize is the largest frame body this side sends or takes.
 	frameSize = 256 << 10
-	// inlineSize is the largest payload that is sent in one piece with its frame header.
-	inlineSize = 64 << 10
 	// queueSize is how many bytes may wait for a peer to read before senders have to wait as well.
 	queueSize = 4 << 20
 )
@@ -47,8 +43,7 @@ func (f *outFrame) markSent() {
 // others send meanwhile, is queued and written by a goroutine that lives as long as the queue. So a sender never waits
 // for the peer to read, but for room in the queue, and leaves when its context ends.
 type sender struct {
-	conn  *net.UnixConn
-	raw   syscall.RawConn
+	conn  *socket
 	stall time.Duration // how long one write may take; zero is for ever
 
 	mu      sync.Mutex
@@ -58,22 +53,10 @@ type sender struct {
 	room    chan struct{} // closed when there is room in the queue or the sender has failed; nil if none waits
 	idle    chan struct{} // closed when nothing is left to write; nil if none waits
 	err     error         // why nothing can be sent any more
-
-	// try's arguments and results; they belong to the goroutine that set writing.
-	tryBytes []byte
-	tryN     int
-	tryErr   error
-	tryFn    func(fd uintptr) bool
 }
 
-func newSender(conn *net.UnixConn, stall time.Duration) (*sender, error) {
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return nil, err
-	}
-	s := &sender{conn: conn, raw: raw, stall: stall}
-	s.tryFn = s.tryOnce
-	return s, nil
+func newSender(conn *socket, stall time.Duration) *sender {
+	return &sender{conn: conn, stall: stall}
 }
 
 // send takes f over: it will be written or, after an error, dropped, and its payload released either way. It returns when
@@ -109,7 +92,7 @@ func (s *sender) send(ctx context.Context, f outFrame, urgent bool) error {
 	s.mu.Unlock()
 
 	f.markSent()
-	n, err := s.try(f.body)
+	n, err := s.conn.try(f.body)
 	if err == nil && n == len(f.body) {
 		f.done()
 		s.finishTry()
@@ -163,28 +146,6 @@ func (s *sender) restLocked() {
 	}
 }
 
-// try writes as much of b as the socket takes without waiting.
-func (s *sender) try(b []byte) (int, error) {
-	s.tryBytes, s.tryN, s.tryErr = b, 0, nil
-	err := s.raw.Write(s.tryFn)
-	s.tryBytes = nil
-	if err == nil {
-		err = s.tryErr
-	}
-	return s.tryN, err
-}
-
-func (s *sender) tryOnce(fd uintptr) bool {
-	n, err := ignoringEINTR(func() (int, error) { return syscall.Write(int(fd), s.tryBytes) })
-	switch {
-	case err == nil:
-		s.tryN = n
-	case !errors.Is(err, syscall.EAGAIN):
-		s.tryErr = err
-	}
-	return true // never wait for the socket here
-}
-
 // flush writes what is queued until nothing is.
 func (s *sender) flush() {
 	var batch []outFrame
@@ -230,8 +191,8 @@ func (s *sender) write(bufs net.Buffers) error {
 		}
 		defer s.conn.SetWriteDeadline(time.Time{}) // or the next try would fail
 	}
-	_, err := bufs.WriteTo(s.conn)
-	if errors.Is(err, syscall.ETIMEDOUT) || isTimeout(err) {
+	_, err := bufs.WriteTo(s.conn.UnixConn)
+	if interrupted(err) {
 		return &stallError{after: s.stall}
 	}
 	return err
@@ -294,49 +255,41 @@ func (e *stallError) Error() string {
 	return "peer has not read what was sent to it for " + e.after.String()
 }
 
-func isTimeout(err error) bool {
-	var t interface{ Timeout() bool }
-	return errors.As(err, &t) && t.Timeout()
-}
-
-func ignoringEINTR(f func() (int, error)) (int, error) {
-	for {
-		n, err := f()
-		if err != syscall.EINTR {
-			return n, err
-		}
-	}
-}
-
-// sendPayload sends the frame head with p as its payload: in one frame where it fits, else in chunks between which
-// other frames find their way. It takes over the caller's reference of p. The head must be built with length zero
-// and no flags; both are filled in. sent is set before the last frame is written, which is when the peer may act. If
-// ctx ends on the way, begun tells whether the peer waits for the rest.
-func (s *sender) sendPayload(ctx context.Context, head []byte, p *Payload, maxFrame int, sent *atomic.Bool) (begun bool, err error) {
-	prefix := len(head) - headerSize
-	data := p.Bytes()
-	if len(data) <= inlineSize && prefix+len(data) <= maxFrame {
-		patchHeader(head, prefix+len(data), 0)
-		err := s.send(ctx, outFrame{body: p.framed(head), payload: p, sent: sent}, false)
-		return err == nil, err
-	}
+// sendPayload sends p in one frame where that is large enough, else in chunks between which other frames find their way.
+// The first frame's head, which has headLen bytes, has been written before the payload's bytes, but for its length and
+// flags. It takes over the caller's reference of p. The last frame is what the peer acts on: answered,
+// where not nil, leaves the calls in flight before it is handed on, and sent is set before it is written. If ctx ends on the way, begun tells whether the peer waits for the rest.
+func (s *sender) sendPayload(ctx context.Context, p *Payload, headLen, maxFrame int, sent *atomic.Bool, answered *Call) (begun bool, err error) {
 	defer p.Release()
+	var head []byte
+	frame := p.buf[headroom-headLen:] // what is to be sent; at first with its head, later without
+	body := headLen - headerSize + len(p.Bytes())
 	for {
-		n := min(len(data), maxFrame-prefix)
-		f := outFrame{head: head, body: data[:n], payload: p}
-		data = data[n:]
-		if len(data) > 0 {
-			patchHeader(head, prefix+n, flagMore)
+		n := min(body, maxFrame)
+		body -= n
+		f := outFrame{payload: p}
+		if begun {
+			f.head = chunkHead(p.head(headLen))
+			f.body, frame = frame[:n], frame[n:]
+			head = f.head
 		} else {
-			patchHeader(head, prefix+n, 0)
+			f.body, frame = frame[:headerSize+n], frame[headerSize+n:]
+			head = f.body
+		}
+		if body > 0 {
+			patchHeader(head, n, flagMore)
+		} else {
+			patchHeader(head, n, 0)
 			f.sent = sent
+			if answered != nil {
+				answered.leave()
+			}
 		}
 		p.retain()
-		if err := s.send(ctx, f, false); err != nil || len(data) == 0 {
+		if err := s.send(ctx, f, false); err != nil || body == 0 {
 			return begun || err == nil, err
 		}
-		begun, prefix = true, 0
-		head = chunkHead(head)
+		begun = true
 	}
 }
 

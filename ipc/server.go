@@ -85,25 +85,32 @@ func (s *Server) accept() {
 
 // converse is the life of a connection, up to dismiss.
 func (s *Server) converse(conn *net.UnixConn) {
-	refusal := s.admit(conn)
-	r := newFrameReader(conn)
-	sess, err := s.greet(conn, r, refusal)
-	if gone(err) {
-		s.dismiss(conn, nil) // it came and went: a probe
-		return
-	}
-	var c *serverConn
-	if err == nil {
-		c, err = newServerConn(s, conn, r, sess)
-	}
+	c, err := s.welcome(conn, s.admit(conn))
 	if err == nil {
 		err = s.settle(conn, c)
 	}
-	if err != nil {
+	switch {
+	case err == nil:
+		c.run()
+	case gone(err):
+		s.dismiss(conn, nil) // it came and went: a probe
+	default:
 		s.dismiss(conn, err)
-		return
 	}
-	c.run()
+}
+
+// welcome shakes hands.
+func (s *Server) welcome(conn *net.UnixConn, refusal error) (*serverConn, error) {
+	sock, err := newSocket(conn)
+	if err != nil {
+		return nil, err
+	}
+	r := newFrameReader(sock)
+	sess, err := s.greet(sock, r, refusal)
+	if err != nil {
+		return nil, err
+	}
+	return newServerConn(s, sock, r, sess), nil
 }
 
 // dismiss is the end of a connection. The error is nil if there is nothing to tell.
@@ -196,7 +203,7 @@ func (s *Server) stop() {
 func (s *Server) Close() {
 	s.stop()
 	for _, c := range s.snapshot() {
-		c.close(errClosing())
+		c.close()
 	}
 	s.wg.Wait()
 }

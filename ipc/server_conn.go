@@ -23,11 +23,10 @@ type Call struct {
 	skipped uint64 // bytes of a refused call's payload that came so far
 	chunked bool   // its payload comes in several frames
 	alone   bool   // no other call was in flight when it began
-	ctx     context.Context
+	ctx     callContext
 
 	// Guarded by the connection's mu.
-	state  callState
-	cancel context.CancelFunc // of a running call
+	state callState
 }
 
 type callState uint8
@@ -64,32 +63,30 @@ func (c *Call) Encode(body Body) (*Payload, error) {
 // serverConn is one client at a server.
 type serverConn struct {
 	server  *Server
-	conn    *net.UnixConn
+	conn    *socket
 	session session
 	reader  *frameReader // belongs to the goroutine in run
 	inline  inline
 	out     *sender
 	ctx     context.Context
-	cancel  context.CancelCauseFunc
+	cancel  context.CancelFunc
 
 	mu       sync.Mutex
-	calls    map[uint64]*Call // in flight: arriving, running or being answered
+	calls    map[uint64]*Call // arriving, refused or running, up to their answers' last frames
+	running  int              // calls that run or are being answered
 	arriving uint64           // bytes announced by the calls whose payload is not complete
+	closed   bool
 	draining bool
 	drained  chan struct{} // closed when draining and no call is left
 }
 
-func newServerConn(s *Server, conn *net.UnixConn, r *frameReader, sess session) (*serverConn, error) {
-	out, err := newSender(conn, s.config.StallTimeout)
-	if err != nil {
-		return nil, err
-	}
+func newServerConn(s *Server, conn *socket, r *frameReader, sess session) *serverConn {
 	c := &serverConn{
-		server: s, conn: conn, session: sess, reader: r, out: out,
+		server: s, conn: conn, session: sess, reader: r, out: newSender(conn, s.config.StallTimeout),
 		calls: make(map[uint64]*Call), drained: make(chan struct{}),
 	}
-	c.ctx, c.cancel = context.WithCancelCause(context.Background())
-	return c, nil
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	return c
 }
 
 // run reads frames and runs calls until the connection ends, or until another goroutine has taken over the reading while
@@ -99,7 +96,7 @@ func (c *serverConn) run() {
 		call, err := c.next()
 		switch {
 		case err != nil:
-			c.server.dismiss(c.conn, c.hangUp(err))
+			c.server.dismiss(c.conn.UnixConn, c.hangUp(err))
 			return
 		case call == nil:
 		case c.inline.suits(call.alone && !c.reader.buffered()):
@@ -124,16 +121,14 @@ func (c *serverConn) hangUp(err error) error {
 
 // end closes the connection and cancels its calls. It returns what is worth telling about err, if anything.
 func (c *serverConn) end(err error) error {
-	c.close(err)
+	c.close()
 	c.mu.Lock()
-	running := 0
+	running := c.running // they end by themselves, now that their contexts have
 	for id, call := range c.calls {
-		if call.state == callRunning {
-			running++
-			continue // ends by itself, now that its context has
+		if call.state != callRunning {
+			call.drop()
+			delete(c.calls, id)
 		}
-		call.drop()
-		delete(c.calls, id)
 	}
 	c.arriving = 0
 	c.mu.Unlock()
@@ -149,9 +144,16 @@ func (c *serverConn) end(err error) error {
 	return nil
 }
 
-func (c *serverConn) close(err error) {
+// close ends the connection and the contexts of its calls. The reading goroutine does the rest.
+func (c *serverConn) close() {
 	c.out.fail(net.ErrClosed)
-	c.cancel(err)
+	c.cancel()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	for _, call := range c.calls {
+		call.ctx.end(context.Canceled)
+	}
 }
 
 // next reads a frame. If that completes a call, it is returned, ready to be served.
@@ -246,7 +248,7 @@ func (c *serverConn) onCancel(h header) {
 	switch {
 	case call == nil: // answered meanwhile
 	case state == callRunning:
-		call.cancel()
+		call.ctx.end(context.Canceled)
 	case state == callRefused: // answered already
 		c.forget(call)
 	default:
@@ -296,7 +298,7 @@ func (c *serverConn) forget(call *Call) {
 	if call.state == callArriving && call.chunked {
 		c.arriving -= call.total
 	}
-	c.removeLocked(call)
+	delete(c.calls, call.id)
 	c.mu.Unlock()
 	call.drop()
 }
@@ -307,43 +309,28 @@ func (c *Call) drop() {
 	}
 }
 
-// removeLocked takes a call out of those in flight.
-func (c *serverConn) removeLocked(call *Call) {
-	delete(c.calls, call.id)
-	c.checkDrainedLocked()
-}
-
-// checkDrainedLocked tells drain when the last call is gone. Half-sent calls have not begun and are not waited for.
-func (c *serverConn) checkDrainedLocked() {
-	if !c.draining {
-		return
-	}
-	for _, call := range c.calls {
-		if call.state == callRunning {
-			return
-		}
-	}
-	select {
-	case <-c.drained:
-	default:
-		close(c.drained)
-	}
+// leave takes a call out of those in flight: with its answer the client may take it for ended.
+func (c *Call) leave() {
+	c.conn.mu.Lock()
+	delete(c.conn.calls, c.id)
+	c.conn.mu.Unlock()
 }
 
 // begin makes a call whose arguments have arrived one that runs.
 func (c *serverConn) begin(call *Call) {
-	var cancel context.CancelFunc
 	if call.timeout > 0 {
-		call.ctx, cancel = context.WithTimeout(c.ctx, call.timeout)
-	} else {
-		call.ctx, cancel = context.WithCancel(c.ctx)
+		call.ctx.deadline = time.Now().Add(call.timeout)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if call.state == callArriving && call.chunked {
 		c.arriving -= call.total
 	}
-	call.state, call.cancel = callRunning, cancel
+	call.state = callRunning
+	c.running++
+	if c.closed {
+		call.ctx.end(context.Canceled)
+	}
 	call.alone = len(c.calls) == 1
 }
 
@@ -355,7 +342,7 @@ func (c *serverConn) serve(call *Call) {
 		call.drop()
 		c.finish(call, result, err)
 	}()
-	result, err = c.server.handler.ServeCall(call.ctx, call)
+	result, err = c.server.handler.ServeCall(&call.ctx, call)
 }
 
 // finish answers a call and takes it out of those in flight. A result that nobody wants any more is not sent.
@@ -369,37 +356,59 @@ func (c *serverConn) finish(call *Call, result *Payload, err error) {
 	} else {
 		c.answerResult(call, result)
 	}
+	call.ctx.end(context.Canceled)
 	c.mu.Lock()
-	c.removeLocked(call)
+	c.running--
+	c.checkDrainedLocked()
 	c.mu.Unlock()
-	call.cancel()
 }
 
+// checkDrainedLocked tells drain when the last call has been answered. Half-sent calls have not begun and are not waited
+// for.
+func (c *serverConn) checkDrainedLocked() {
+	if !c.draining || c.running > 0 {
+		return
+	}
+	select {
+	case <-c.drained:
+	default:
+		close(c.drained)
+	}
+}
+
+// answerError sends a failed call its end: a running one, or one that was refused.
 func (c *serverConn) answerError(call *Call, e *Error) {
 	p := newPayload(len(e.Message) + headroom)
-	p.buf = appendError(p.buf, e)
-	head := answerHead(call, max(e.Code, 1), p)
-	c.out.sendPayload(c.ctx, head, p, c.session.maxFrame, nil) // fails with the connection only
+	p.buf = appendError(p.buf, e, c.session.maxSend)
+	headLen := writeAnswerHead(call, max(e.Code, 1), p)
+	var running *Call
+	if call.state == callRunning {
+		running = call
+	}
+	c.out.sendPayload(c.ctx, p, headLen, c.session.maxFrame, nil, running) // fails with the connection only
 }
 
 // answerResult sends a result. If the call ends while the result waits for the client to read, the client has given
 // the call up as well, and is told just that.
 func (c *serverConn) answerResult(call *Call, result *Payload) {
-	head := answerHead(call, CodeOK, result)
-	switch begun, err := c.out.sendPayload(call.ctx, head, result, c.session.maxFrame, nil); {
+	headLen := writeAnswerHead(call, CodeOK, result)
+	switch begun, err := c.out.sendPayload(&call.ctx, result, headLen, c.session.maxFrame, nil, call); {
 	case err == nil:
 	case begun:
-		abort := chunkHead(head)
-		patchHeader(abort, 0, flagAbort)
+		call.leave()
+		abort := appendHeader(nil, header{kind: kindChunk, flags: flagAbort, call: call.id})
 		c.out.send(c.ctx, outFrame{body: abort}, true)
 	default:
 		c.answerError(call, &Error{Code: CodeCanceled})
 	}
 }
 
-func answerHead(call *Call, code Code, p *Payload) []byte {
-	head := appendHeader(make([]byte, 0, headerSize+answerPrefixSize), header{kind: kindAnswer, call: call.id})
-	return appendAnswerPrefix(head, answerPrefix{code: code, total: uint64(len(p.Bytes()))})
+// writeAnswerHead puts the head of an answer's frame before its payload, and returns its length.
+func writeAnswerHead(call *Call, code Code, p *Payload) int {
+	const n = headerSize + answerPrefixSize
+	head := appendHeader(p.head(n)[:0], header{kind: kindAnswer, call: call.id})
+	appendAnswerPrefix(head, answerPrefix{code: code, total: uint64(len(p.Bytes()))})
+	return n
 }
 
 // drain tells the client to send no more calls, and waits until those in flight are answered or ctx ends.

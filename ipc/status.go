@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"unicode/utf8"
 )
 
@@ -87,12 +88,18 @@ const (
 	maxErrorName    = 255
 )
 
-// appendError appends the payload of a failed answer: the names, each with its length, then the message.
-func appendError(dst []byte, e *Error) []byte {
-	names := make([]string, 0, len(e.Names))
+// appendError appends the payload of a failed answer: the names, each with its length, then the message. Names that
+// do not fit into limit bytes are dropped, and the message is cut.
+func appendError(dst []byte, e *Error, limit uint64) []byte {
+	if limit < 2 {
+		return dst
+	}
+	room := int(min(limit, math.MaxInt)) - 2
+	var names []string
 	for _, n := range e.Names {
-		if len(n) <= maxErrorName && len(names) < maxErrorNames {
+		if len(n) <= maxErrorName && len(names) < maxErrorNames && 2+len(n) <= room {
 			names = append(names, n)
+			room -= 2 + len(n)
 		}
 	}
 	dst = binary.LittleEndian.AppendUint16(dst, uint16(len(names)))
@@ -100,7 +107,7 @@ func appendError(dst []byte, e *Error) []byte {
 		dst = binary.LittleEndian.AppendUint16(dst, uint16(len(n)))
 		dst = append(dst, n...)
 	}
-	return append(dst, cutMessage(e.Message, maxErrorMessage)...)
+	return append(dst, cutMessage(e.Message, min(room, maxErrorMessage))...)
 }
 
 // cutMessage cuts s to at most limit bytes, between two characters.

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/ctwo-go/c2"
 )
@@ -85,17 +87,7 @@ func BenchmarkProcesses(b *testing.B) {
 			}
 		}
 	})
-	address := "ipc://" + b.TempDir() + "/echo.sock"
-	start(b, "echo", address)
-	node, err := c2.NewNode()
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer node.Shutdown(context.Background())
-	e, err := c2.Connect[Echo](b.Context(), "echo", c2.At(address), c2.On(node))
-	if err != nil {
-		b.Fatal(err)
-	}
+	e := connectEcho(b)
 	b.Run("call-64", func(b *testing.B) {
 		data := make([]byte, 64)
 		b.ReportAllocs()
@@ -138,4 +130,68 @@ func sizeName(n int) string {
 		return fmt.Sprintf("%dKiB", n>>10)
 	}
 	return fmt.Sprintf("%dB", n)
+}
+
+// BenchmarkRatio times a call of 64 bytes between two processes and a ping-pong of as many bytes over a Unix socket,
+// turn by turn so that both see the same machine, and reports the medians and their ratio.
+func BenchmarkRatio(b *testing.B) {
+	path := b.TempDir() + "/raw.sock"
+	start(b, "raw", path)
+	c, err := net.Dial("unix", path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer c.Close()
+	e := connectEcho(b)
+	data, buf := make([]byte, 64), make([]byte, 64)
+	raw := func() error {
+		if _, err := c.Write(buf); err != nil {
+			return err
+		}
+		_, err := io.ReadFull(c, buf)
+		return err
+	}
+	call := func() error {
+		_, err := e.Echo(b.Context(), data)
+		return err
+	}
+	const turn = 500
+	var raws, calls []time.Duration
+	for b.Loop() {
+		raws = append(raws, times(b, turn, raw)...)
+		calls = append(calls, times(b, turn, call)...)
+	}
+	r, k := median(raws), median(calls)
+	b.ReportMetric(float64(r.Nanoseconds()), "raw-p50-ns")
+	b.ReportMetric(float64(k.Nanoseconds()), "call-p50-ns")
+	b.ReportMetric(float64(k)/float64(r), "call/raw")
+}
+
+func times(b *testing.B, n int, f func() error) []time.Duration {
+	took := make([]time.Duration, n)
+	for i := range took {
+		begin := time.Now()
+		if err := f(); err != nil {
+			b.Fatal(err)
+		}
+		took[i] = time.Since(begin)
+	}
+	return took
+}
+
+func median(d []time.Duration) time.Duration {
+	slices.Sort(d)
+	return d[len(d)/2]
+}
+
+// connectEcho starts a child that serves an Echo, and connects to it.
+func connectEcho(b *testing.B) Echo {
+	b.Helper()
+	address := "ipc://" + b.TempDir() + "/echo.sock"
+	start(b, "echo", address)
+	e, err := c2.Connect[Echo](b.Context(), "echo", c2.At(address), c2.On(newNode(b)))
+	if err != nil {
+		b.Fatal(err)
+	}
+	return e
 }

@@ -1,0 +1,106 @@
+package ipc
+
+import (
+	"io"
+	"net"
+	"sync/atomic"
+	"syscall"
+)
+
+// smallIO is the most that one raw system call copies: some microseconds' worth.
+const smallIO = 64 << 10
+
+// socket is a connection whose small reads and writes cost no more than they must. One goroutine may read and one may
+// write at a time.
+type socket struct {
+	*net.UnixConn
+	raw   syscall.RawConn
+	in    rawCall
+	out   rawCall
+	read  func(fd uintptr) bool
+	write func(fd uintptr) bool
+	spin  spinner // of the reader
+}
+
+// sent orders what this process did before it wrote to a socket before what it does after it has read from one, where
+// both ends are its own. The kernel does that anyway; the race detector learns it from here, as package syscall's read and
+// write would tell it.
+var sent atomic.Uint32
+
+// rawCall holds the arguments and results of a system call.
+type rawCall struct {
+	b   []byte
+	n   int
+	err error
+}
+
+func newSocket(c *net.UnixConn) (*socket, error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	s := &socket{UnixConn: c, raw: raw}
+	s.read, s.write = s.readOnce, s.writeOnce
+	return s, nil
+}
+
+// Read implements [io.Reader].
+func (s *socket) Read(p []byte) (int, error) {
+	if len(p) > smallIO {
+		return s.UnixConn.Read(p)
+	}
+	s.in = rawCall{b: p}
+	err := s.raw.Read(s.read)
+	n, callErr := s.in.n, s.in.err
+	s.in.b = nil
+	switch {
+	case err != nil:
+		return 0, err
+	case callErr != nil:
+		return 0, callErr
+	case n == 0 && len(p) > 0:
+		return 0, io.EOF
+	}
+	sent.Load()
+	return n, nil
+}
+
+// readOnce tells whether it is done, or the poller has to wait for the socket.
+func (s *socket) readOnce(fd uintptr) bool {
+	ready := func() bool {
+		s.in.n, s.in.err = retry(rawRead, fd, s.in.b)
+		return s.in.err != syscall.EAGAIN
+	}
+	return ready() || s.spin.poll(ready)
+}
+
+// try writes as much of p as the socket takes without waiting.
+func (s *socket) try(p []byte) (int, error) {
+	s.out = rawCall{b: p[:min(len(p), smallIO)]}
+	sent.Add(1)
+	err := s.raw.Write(s.write)
+	n, callErr := s.out.n, s.out.err
+	s.out.b = nil
+	switch {
+	case err != nil:
+		return 0, err
+	case callErr == syscall.EAGAIN:
+		return 0, nil
+	}
+	return n, callErr
+}
+
+func (s *socket) writeOnce(fd uintptr) bool {
+	s.out.n, s.out.err = retry(rawWrite, fd, s.out.b)
+	return true // never wait for the socket here
+}
+
+// retry repeats a system call that a signal interrupted.
+func retry(call func(uintptr, []byte) (int, error), fd uintptr, b []byte) (int, error) {
+	for {
+		n, err := call(fd, b)
+		if err != syscall.EINTR {
+			return n, err
+		}
+	}
+}
