@@ -48,7 +48,7 @@ func TestCallContextEnds(t *testing.T) {
 func TestCallContextDerived(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &callContext{deadline: time.Now().Add(time.Minute)}
-		child, cancel := context.WithCancelCause(context.WithValue(c, "k", "v"))
+		child, cancel := context.WithCancelCause(context.WithValue(c, key{}, "v"))
 		defer cancel(nil)
 		other, cancelOther := context.WithCancel(c)
 		cancelOther()
@@ -74,3 +74,5 @@ func TestCallContextDerived(t *testing.T) {
 		}
 	})
 }
+
+type key struct{}

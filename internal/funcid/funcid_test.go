@@ -10,8 +10,8 @@ import (
 )
 
 type owner struct {
-	n    int
-	next *owner // a pointer keeps it out of the blocks that small objects share
+	n int
+	_ *int // keeps it out of the blocks that small objects without pointers share
 }
 
 func makeFunc(o *owner) reflect.Value {
