@@ -1,0 +1,36 @@
+package buddy
+
+import (
+	"math/bits"
+	"sync"
+)
+
+// Locked is the buddy system under a mutex and nothing else, to be measured beside Allocator.
+type Locked struct {
+	mu   sync.Mutex
+	tree *tree
+	min  int
+}
+
+// NewLocked is New for a Locked.
+func NewLocked(size uint64, minBlock int) *Locked {
+	shift := bits.Len(uint(minBlock)) - 1
+	return &Locked{tree: newTree(bits.Len64(size>>shift) - 1), min: shift}
+}
+
+// Alloc is that of Allocator.
+func (l *Locked) Alloc(n uint64) (off uint64, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	unit, ok := l.tree.take(l.orderOf(n))
+	return uint64(unit) << l.min, ok
+}
+
+// FreeSized gives a block of n bytes back; to know n is the caller's business.
+func (l *Locked) FreeSized(off, n uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tree.give(uint32(off>>l.min), l.orderOf(n))
+}
+
+func (l *Locked) orderOf(n uint64) int { return max(bits.Len64(n-1)-l.min, 0) }
