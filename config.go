@@ -2,6 +2,7 @@ package c2
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"strconv"
@@ -44,7 +45,7 @@ func (c *nodeConfig) resolve() (settings, error) {
 	}
 	r := resolver{lookup: dotenv.Lookup(os.LookupEnv, file)}
 	s := settings{
-		address:      setting(&r, c.address, "C2_ADDRESS", "", "an address like ipc://name", parseText),
+		address:      setting(&r, c.address, "C2_ADDRESS", "", "an address", parseText),
 		callTimeout:  setting(&r, c.callTimeout, "C2_CALL_TIMEOUT", defaultCallTimeout, "a duration like 30s, or 0 for none", parseDuration),
 		drainTimeout: setting(&r, c.drainTimeout, "C2_DRAIN_TIMEOUT", defaultDrainTimeout, "a duration like 10s", parseDuration),
 		maxPayload:   setting(&r, c.maxPayload, "C2_MAX_PAYLOAD", ipc.DefaultMaxPayload, "a number of bytes above 0", parsePositive),
@@ -58,10 +59,12 @@ func (c *nodeConfig) resolve() (settings, error) {
 	r.check("CallTimeout", s.callTimeout >= 0, "a duration of 0 or more")
 	r.check("DrainTimeout", s.drainTimeout >= 0, "a duration of 0 or more")
 	r.check("MaxPayload", s.maxPayload > 0, "a number of bytes above 0")
-	if s.address != "" {
-		if _, err := ipc.SocketPath(s.address); err != nil {
-			r.faults = append(r.faults, err)
+	if _, err := ipc.SocketPath(s.address); s.address != "" && err != nil {
+		source := "C2_ADDRESS"
+		if c.address != nil {
+			source = "Address"
 		}
+		r.faults = append(r.faults, fmt.Errorf("%s: %w", source, err))
 	}
 	if err := errors.Join(r.faults...); err != nil {
 		return settings{}, newError(CodeInvalid, "%v", err)

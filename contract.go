@@ -1,7 +1,6 @@
 package c2
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -63,7 +62,7 @@ func contractOf(t reflect.Type) (*contract, error) {
 	case reflect.Struct:
 		c, err = structContract(t)
 	default:
-		err = errors.New("a contract is an interface, or a struct whose fields are funcs")
+		err = fmt.Errorf("its kind is %s; a contract is an interface, or a struct whose fields are funcs", t.Kind())
 	}
 	if err == nil {
 		c.namespace, c.version, err = declarations.lookup(t)
@@ -77,7 +76,7 @@ func contractOf(t reflect.Type) (*contract, error) {
 
 func interfaceContract(t reflect.Type) (*contract, error) {
 	if t.NumMethod() == 0 {
-		return nil, errors.New("it has no methods")
+		return nil, errors.New("it has no methods; add those that are to be called")
 	}
 	c := &contract{typ: t}
 	var faults []error
@@ -111,7 +110,7 @@ func structContract(t reflect.Type) (*contract, error) {
 		c.methods = append(c.methods, m)
 	}
 	if len(faults) == 0 && len(c.methods) == 0 {
-		faults = append(faults, errors.New("it has no func fields"))
+		faults = append(faults, errors.New("it has no func fields; add one for each method that is to be called"))
 	}
 	return c, errors.Join(append(faults, c.checkTwins())...)
 }
@@ -139,7 +138,7 @@ func fieldMethod(f reflect.StructField) (*method, error) {
 		}
 	}
 	if name == "" || len(name) > maxNameLen {
-		return nil, fmt.Errorf("%s: a method's name has 1 to %d bytes", f.Name, maxNameLen)
+		return nil, fmt.Errorf("%s: tag `c2:%q`: want a method's name of 1 to %d bytes", f.Name, f.Tag.Get("c2"), maxNameLen)
 	}
 	m, err := methodOf(name, f.Type)
 	m.access = access
@@ -157,10 +156,10 @@ func (c *contract) checkTwins() error {
 			continue
 		}
 		if first.typ != m.typ {
-			faults = append(faults, fmt.Errorf("%s: two fields have this name and different types, %s and %s", m.name, first.typ, m.typ))
+			faults = append(faults, fmt.Errorf("%s: two fields have this name and different types, %s and %s; give them one type or two names", m.name, first.typ, m.typ))
 		}
 		if first.access != m.access {
-			faults = append(faults, fmt.Errorf("%s: two fields have this name and different access tags", m.name))
+			faults = append(faults, fmt.Errorf("%s: two fields have this name and different access tags; give both the same", m.name))
 		}
 	}
 	return errors.Join(faults...)
@@ -186,13 +185,13 @@ func methodOf(name string, t reflect.Type) (*method, error) {
 		case in == contextType && i == 0:
 			m.context = true
 		case in == contextType:
-			fault("a context can be the first parameter only")
+			fault("a context can be the first parameter only; move it there, or leave it out")
 		default:
 			m.params = append(m.params, encoder(fmt.Sprintf("parameter %d", len(m.params)+1), in))
 		}
 	}
 	if n := t.NumOut(); n == 0 || t.Out(n-1) != errorType {
-		fault("the last result must be an error: a call can always fail")
+		fault("the last result must be an error, as any call can fail; add it")
 		return m, errors.Join(faults...)
 	}
 	for i := range t.NumOut() - 1 {
@@ -291,7 +290,7 @@ func (r *declarationRegistry) add(t reflect.Type, d Declaration) {
 	entry := declared{Declaration: d, err: d.check()}
 	if again && before.Declaration != d {
 		entry = before
-		entry.err = errors.Join(before.err, fmt.Errorf("declared twice, as %s %s and as %s %s",
+		entry.err = errors.Join(before.err, fmt.Errorf("declared twice, as %s %s and as %s %s; keep one",
 			before.Namespace, before.Version, d.Namespace, d.Version))
 	}
 	r.byType[t] = entry
@@ -311,7 +310,7 @@ var semver = regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-[0
 func (d Declaration) check() error {
 	var faults []error
 	if d.Namespace == "" || len(d.Namespace) > maxNameLen {
-		faults = append(faults, fmt.Errorf("namespace %q: it has 1 to %d bytes", d.Namespace, maxNameLen))
+		faults = append(faults, fmt.Errorf("namespace %q: want 1 to %d bytes", d.Namespace, maxNameLen))
 	}
 	if !semver.MatchString(d.Version) {
 		faults = append(faults, fmt.Errorf("version %q: want a semantic version like 1.2.3", d.Version))
@@ -325,9 +324,4 @@ func major(version string) string {
 		return m[1]
 	}
 	return version
-}
-
-// sortedBy sorts by a key without changing s.
-func sortedBy[E any, K cmp.Ordered](s []E, key func(E) K) []E {
-	return slices.SortedFunc(slices.Values(s), func(a, b E) int { return cmp.Compare(key(a), key(b)) })
 }

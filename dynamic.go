@@ -19,6 +19,9 @@ type Dynamic struct {
 
 // ConnectDynamic connects to a resource without a contract: by its descriptor alone. It fails as [Connect] does.
 func ConnectDynamic(ctx context.Context, name string, opts ...ConnectOption) (*Dynamic, error) {
+	if err := checkResourceName(name); err != nil {
+		return nil, err
+	}
 	node, address, err := connectOptions(opts)
 	if err != nil {
 		return nil, err
@@ -65,28 +68,37 @@ func (d *Dynamic) call(ctx context.Context, method string, args []any) ([]any, e
 		ctx, cancel = context.WithTimeout(ctx, d.node.settings.callTimeout)
 		defer cancel()
 	}
-	var m *MethodDescriptor
-	p, err := d.link.exchange(ctx, func(b *binding) (ipc.Request, error) {
-		i := b.desc.index(method)
-		if i < 0 {
-			return ipc.Request{}, newError(CodeNotFound, "the resource has no such method; it has %s", b.desc.methodNames())
-		}
-		m = &b.desc.Methods[i]
-		payload, err := m.encodeArgs(args)
-		if err != nil {
-			return ipc.Request{}, &Error{Code: CodeInvalid, Message: fmt.Sprintf("%s: %v", m, err), cause: err}
-		}
-		return ipc.Request{Resource: b.id, Method: uint32(i), Args: ipc.Bytes(payload)}, nil
-	})
+	c := dynamicCall{name: method, args: args}
+	p, err := d.link.exchange(ctx, &c)
 	if err != nil {
 		return nil, err
 	}
 	defer p.Release()
-	out, err := decodeList(m.Results, p.Bytes())
+	out, err := decodeList(c.method.Results, p.Bytes())
 	if err != nil {
 		return nil, &Error{Code: CodeInvalid, Message: "the call ran, but its answer can't be read: " + err.Error(), MayHaveRun: true, cause: err}
 	}
 	return out, nil
+}
+
+// dynamicCall is a call by the name of a method, with plain values.
+type dynamicCall struct {
+	name   string
+	args   []any
+	method *MethodDescriptor // as of the last request
+}
+
+func (c *dynamicCall) request(b *binding) (ipc.Request, error) {
+	i := b.desc.index(c.name)
+	if i < 0 {
+		return ipc.Request{}, newError(CodeNotFound, "the resource has no such method; it has %s", b.desc.methodNames())
+	}
+	c.method = &b.desc.Methods[i]
+	payload, err := c.method.encodeArgs(c.args)
+	if err != nil {
+		return ipc.Request{}, &Error{Code: CodeInvalid, Message: fmt.Sprintf("%s: %v", c.method, err), cause: err}
+	}
+	return ipc.Request{Resource: b.id, Method: uint32(i), Args: ipc.Bytes(payload)}, nil
 }
 
 // Close ends the connection. It is idempotent and never fails.

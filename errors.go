@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/ctwo-go/c2/internal/sched"
@@ -148,9 +149,28 @@ func newError(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// at says where an error happened, unless it knows.
+// invalid makes one ErrInvalid of all that is wrong, or nil if nothing is.
+func invalid(faults ...error) error {
+	var lines []string
+	for _, err := range faults {
+		var own *Error
+		switch {
+		case err == nil:
+		case errors.As(err, &own):
+			lines = append(lines, own.Message)
+		default:
+			lines = append(lines, err.Error())
+		}
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	return newError(CodeInvalid, "%s", strings.Join(lines, "\n"))
+}
+
+// at says where an error happened, unless it knows. A name that no resource can have stays out of the text.
 func (e *Error) at(resource, method string) *Error {
-	if e.Resource == "" {
+	if e.Resource == "" && checkResourceName(resource) == nil {
 		e.Resource = resource
 	}
 	if e.Method == "" {

@@ -58,12 +58,17 @@ func (l *link) bind(ctx context.Context, old *binding) (*binding, error) {
 // maxBinds bounds how often one call looks for a resource that is replaced each time it is found.
 const maxBinds = 4
 
+// requester makes the request of a call for a binding.
+type requester interface {
+	request(*binding) (ipc.Request, error)
+}
+
 // exchange calls a method. The request is made for the binding that holds, again if it has to be replaced: a resource
 // with another id has not seen the call.
-func (l *link) exchange(ctx context.Context, request func(*binding) (ipc.Request, error)) (*ipc.Payload, error) {
+func (l *link) exchange(ctx context.Context, r requester) (*ipc.Payload, error) {
 	b := l.binding.Load()
 	for attempt := 1; ; attempt++ {
-		req, err := request(b)
+		req, err := r.request(b)
 		if err != nil {
 			return nil, err
 		}
@@ -175,6 +180,9 @@ func (ownEndpoint) release() {}
 
 // Call runs the call on the caller's goroutine.
 func (e ownEndpoint) Call(ctx context.Context, req ipc.Request) (*ipc.Payload, error) {
+	if req.Resource == 0 && e.node.isClosed() {
+		return nil, &ipc.Error{Code: ipc.CodeClosed, Message: "the node is shut down"}
+	}
 	args, err := ipc.Encode(req.Args)
 	if err != nil {
 		return nil, err

@@ -38,6 +38,9 @@ func newLocal(e ownEndpoint, name string, c *contract) (*local, error) {
 // bind looks the name up.
 func (t *local) bind() error {
 	r := t.node.find(t.name)
+	if r == nil && t.node.isClosed() {
+		return newError(CodeClosed, "the node is shut down")
+	}
 	if r == nil {
 		return newError(CodeNotFound, "no resource of this name is registered in this process; "+
 			"to reach another one, give its address: At(\"ipc://…\")")
@@ -55,10 +58,12 @@ func (t *local) bind() error {
 		b.methods = append(b.methods, lm)
 	}
 	if !direct {
-		b.bytes, err = newRemote(context.Background(), t.node, ownEndpoint{t.node}, t.name, t.contract)
+		if b.bytes, err = newRemote(context.Background(), t.node, ownEndpoint{t.node}, t.name, t.contract); err != nil {
+			return err
+		}
 	}
 	t.binding.Store(b)
-	return err
+	return nil
 }
 
 func (t *local) release() {}

@@ -1,6 +1,7 @@
 package c2
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -36,6 +37,8 @@ type Node struct {
 	server  *ipc.Server // nil until there is something to serve
 	address string
 	closed  bool
+
+	registered uint64 // how many resources there have been
 }
 
 // resourceTable finds resources.
@@ -81,7 +84,7 @@ func (n *Node) Address() string { return n.address }
 
 // Resources describes what is registered, ordered by name.
 func (n *Node) Resources() []Descriptor {
-	var list []Descriptor
+	list := []Descriptor{}
 	byName := n.resources.Load().byName
 	for _, name := range slices.Sorted(maps.Keys(byName)) {
 		list = append(list, *byName[name].desc)
@@ -91,6 +94,12 @@ func (n *Node) Resources() []Descriptor {
 
 // find returns the resource of that name, or nil.
 func (n *Node) find(name string) *resource { return n.resources.Load().byName[name] }
+
+func (n *Node) isClosed() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.closed
+}
 
 // add makes a resource known, and listens if it is the first.
 func (n *Node) add(r *resource) error {
@@ -105,7 +114,7 @@ func (n *Node) add(r *resource) error {
 	}
 	identity := r.identity()
 	if other, ok := n.values[identity]; ok && identity != nil {
-		return newError(CodeInvalid, "this value is registered as %q already, and calls under two names could not be kept apart", other).at(r.name, "")
+		return newError(CodeInvalid, "this value is registered as %q already, and calls under two names could not be kept apart; Unregister that first, or register another value", other).at(r.name, "")
 	}
 	if err := n.listenLocked(); err != nil {
 		return callError(err).at(r.name, "")
@@ -114,6 +123,8 @@ func (n *Node) add(r *resource) error {
 		n.values[identity] = r.name
 	}
 	r.id = newResourceID(table)
+	n.registered++
+	r.seq = n.registered
 	n.publishLocked(func(t *resourceTable) { t.byName[r.name], t.byID[r.id] = r, r })
 	return nil
 }
@@ -214,14 +225,19 @@ func (n *Node) Shutdown(ctx context.Context) error {
 	if server != nil {
 		errs = append(errs, server.Shutdown(ctx))
 	}
-	for name := range n.resources.Load().byName {
-		err := n.unregister(ctx, name)
+	for _, r := range n.latestFirst() {
+		err := n.unregister(ctx, r.name)
 		if !errors.Is(err, ErrNotFound) { // else withdrawn by someone else meanwhile
 			errs = append(errs, err)
 		}
 	}
 	n.closeClients()
 	return errors.Join(errs...)
+}
+
+// latestFirst lists the resources, those registered last first: they may call the others until they are gone.
+func (n *Node) latestFirst() []*resource {
+	return slices.SortedFunc(maps.Values(n.resources.Load().byName), func(a, b *resource) int { return cmp.Compare(b.seq, a.seq) })
 }
 
 // The default node is made when it is first used, and again after Shutdown.

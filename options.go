@@ -1,6 +1,8 @@
 package c2
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -103,13 +105,14 @@ type registerConfig struct {
 }
 
 func (c *registerConfig) check() error {
+	var faults []error
 	if c.mode > Parallel {
-		return newError(CodeInvalid, "Concurrency(%d): want ReadParallel, Exclusive or Parallel", c.mode)
+		faults = append(faults, fmt.Errorf("Concurrency(%d): want ReadParallel, Exclusive or Parallel", c.mode))
 	}
 	if c.maxPending < 0 {
-		return newError(CodeInvalid, "MaxPending(%d): want a number of calls, or 0 for the default", c.maxPending)
+		faults = append(faults, fmt.Errorf("MaxPending(%d): want a number of calls, or 0 for the default", c.maxPending))
 	}
-	return nil
+	return errors.Join(faults...)
 }
 
 type connectConfig struct {

@@ -65,7 +65,7 @@ type proxy struct {
 
 func connect(ctx context.Context, t reflect.Type, name string, opts []ConnectOption) (v reflect.Value, err error) {
 	c, err := contractOf(t)
-	if err != nil {
+	if err := invalid(checkResourceName(name), err); err != nil {
 		return v, err
 	}
 	node, address, err := connectOptions(opts)
@@ -159,7 +159,7 @@ func (p *proxy) value() (reflect.Value, error) {
 	}
 	v, err := synth.New(c.typ, p)
 	if errors.Is(err, synth.ErrInterface) {
-		return v, newError(CodeInvalid, "%v", err)
+		return v, newError(CodeInvalid, "%v; a struct of funcs has no such bound", err)
 	}
 	if err != nil {
 		return v, newError(CodeUnsupported, "%v; connect with a struct of funcs, or register a stub for %s (RegisterStub)", err, c.typ)
@@ -227,10 +227,7 @@ func (t *remote) call(ctx context.Context, i int, args []reflect.Value) []reflec
 }
 
 func (t *remote) exchange(ctx context.Context, i int, m *method, args []reflect.Value) ([]reflect.Value, error) {
-	body := &argsBody{valuesBody{codecs: m.params, values: args, what: "argument"}}
-	p, err := t.link.exchange(ctx, func(b *binding) (ipc.Request, error) {
-		return ipc.Request{Resource: b.id, Method: b.index[i], Args: body}, nil
-	})
+	p, err := t.link.exchange(ctx, &remoteCall{valuesBody: valuesBody{codecs: m.params, values: args, what: "argument"}, index: i})
 	if err != nil {
 		return nil, err
 	}
@@ -242,12 +239,19 @@ func (t *remote) exchange(ctx context.Context, i int, m *method, args []reflect.
 	return out, nil
 }
 
-// argsBody makes an argument that can't be encoded the caller's error.
-type argsBody struct{ valuesBody }
+// remoteCall is a call of the contract's method of that index, with its arguments.
+type remoteCall struct {
+	valuesBody
+	index int
+}
 
-// AppendTo implements [ipc.Body].
-func (b *argsBody) AppendTo(dst []byte) ([]byte, error) {
-	dst, err := b.valuesBody.AppendTo(dst)
+func (c *remoteCall) request(b *binding) (ipc.Request, error) {
+	return ipc.Request{Resource: b.id, Method: b.index[c.index], Args: c}, nil
+}
+
+// AppendTo implements [ipc.Body]. An argument that can't be encoded is the caller's error.
+func (c *remoteCall) AppendTo(dst []byte) ([]byte, error) {
+	dst, err := c.valuesBody.AppendTo(dst)
 	if err != nil {
 		err = &Error{Code: CodeInvalid, Message: err.Error(), cause: err}
 	}

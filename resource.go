@@ -22,7 +22,8 @@ import (
 //		n int
 //	}
 //
-// It takes no room. What the tag does not name goes by its name, see [Register].
+// It takes no room. The tags of embedded structs hold for what the outer one's do not name. What no tag names goes by its
+// name, see [Register].
 type Policy struct{}
 
 // Register makes a resource of value: from now on the contract T's methods can be called on it by that name, from this
@@ -86,6 +87,7 @@ func register(t reflect.Type, name string, value reflect.Value, opts []RegisterO
 type resource struct {
 	name     string
 	id       uint64
+	seq      uint64 // the place in the order of registration
 	contract *contract
 	value    any
 	methods  []boundMethod // those of the contract, each once, in the descriptor's order
@@ -101,18 +103,15 @@ type boundMethod struct {
 }
 
 func newResource(t reflect.Type, name string, value reflect.Value, config *registerConfig) (*resource, error) {
-	if err := errors.Join(checkResourceName(name), config.check()); err != nil {
-		return nil, err
-	}
 	c, err := contractOf(t)
-	if err != nil {
+	if err := invalid(checkResourceName(name), config.check(), err); err != nil {
 		return nil, err
 	}
 	if value.Kind() == reflect.Interface {
 		value = value.Elem()
 	}
 	if !value.IsValid() || value.Kind() == reflect.Pointer && value.IsNil() {
-		return nil, newError(CodeInvalid, "the value to register under %s is nil", t)
+		return nil, newError(CodeInvalid, "the value to register under %s is nil; pass the resource itself", t)
 	}
 	fns, err := c.bind(value)
 	if err != nil {
@@ -152,7 +151,7 @@ func (c *contract) bind(value reflect.Value) (map[string]reflect.Value, error) {
 		if value.Type() == c.typ && c.isStruct() {
 			fn = value.Field(m.field)
 			if fn.IsNil() {
-				faults = append(faults, fmt.Errorf("%s: the field is nil", m.name))
+				faults = append(faults, fmt.Errorf("%s: the field is nil; set it", m.name))
 				continue
 			}
 		} else {
@@ -160,7 +159,7 @@ func (c *contract) bind(value reflect.Value) (map[string]reflect.Value, error) {
 		}
 		switch {
 		case !fn.IsValid():
-			faults = append(faults, fmt.Errorf("%s has no method %s", value.Type(), signature(m.name, m.typ)))
+			faults = append(faults, fmt.Errorf("%s has no method %s%s", value.Type(), signature(m.name, m.typ), pointerHint(value.Type(), m.name)))
 		case fn.Type() != m.typ:
 			faults = append(faults, fmt.Errorf("%s has %s, the contract wants %s",
 				value.Type(), signature(m.name, fn.Type()), signature(m.name, m.typ)))
@@ -171,6 +170,14 @@ func (c *contract) bind(value reflect.Value) (map[string]reflect.Value, error) {
 		return nil, newError(CodeInvalid, "%s does not implement %s:\n\t%s", value.Type(), c.typ, strings.ReplaceAll(err.Error(), "\n", "\n\t"))
 	}
 	return fns, nil
+}
+
+// pointerHint says so if it is the pointer to a value that has the method.
+func pointerHint(t reflect.Type, method string) string {
+	if _, ok := reflect.PointerTo(t).MethodByName(method); ok {
+		return "; *" + t.String() + " has: register a pointer"
+	}
+	return ""
 }
 
 // policy says which methods read: by the value's tag, else by the field's of a struct contract, else by name.
@@ -201,16 +208,33 @@ func (c *contract) policy(t reflect.Type) (map[string]access.Access, error) {
 	return accesses, nil
 }
 
-// policyTags reads the lists in the tags of the value's Policy fields.
+// policyTags reads the lists in the tags of the value's Policy fields, and in those of the structs that it embeds, which
+// may say what is not said outside.
 func policyTags(t reflect.Type) (read, write []string) {
-	if t = indirect(t); t.Kind() != reflect.Struct {
+	return embeddedTags(t, make(map[reflect.Type]bool))
+}
+
+// embeddedTags leaves out the types in seen: a struct may embed a pointer to itself.
+func embeddedTags(t reflect.Type, seen map[reflect.Type]bool) (read, write []string) {
+	if t = indirect(t); t.Kind() != reflect.Struct || seen[t] {
 		return nil, nil
 	}
+	seen[t] = true
+	var embedded []reflect.Type
 	for i := range t.NumField() {
-		if f := t.Field(i); f.Type == reflect.TypeFor[Policy]() {
+		switch f := t.Field(i); {
+		case f.Type == reflect.TypeFor[Policy]():
 			read = append(read, splitNames(f.Tag.Get("read"))...)
 			write = append(write, splitNames(f.Tag.Get("write"))...)
+		case f.Anonymous:
+			embedded = append(embedded, f.Type)
 		}
+	}
+	outer := slices.Concat(read, write)
+	for _, e := range embedded {
+		r, w := embeddedTags(e, seen)
+		said := func(name string) bool { return slices.Contains(outer, name) }
+		read, write = append(read, slices.DeleteFunc(r, said)...), append(write, slices.DeleteFunc(w, said)...)
 	}
 	return read, write
 }

@@ -18,6 +18,9 @@ func (c *Caller) caller() *Caller { return c }
 // a variadic one, and in results a pointer for each result but the error. It returns that error, or ErrInvalid if the
 // arguments or results do not fit the method.
 func (c *Caller) Call(ctx context.Context, method string, results []any, args ...any) error {
+	if c == nil || c.proxy == nil {
+		return newError(CodeInvalid, "this Caller did not come from Connect; RegisterStub's function gets one").at("", method)
+	}
 	p := c.proxy
 	i := p.contract.index(method)
 	if i < 0 {
@@ -54,8 +57,8 @@ func (m *method) arguments(ctx context.Context, args []any) ([]reflect.Value, er
 	for i, arg := range args {
 		v := reflect.New(m.params[i].Type()).Elem()
 		switch given := reflect.ValueOf(arg); {
-		case !given.IsValid(): // nil
-		case given.Type().AssignableTo(v.Type()):
+		case !given.IsValid() && hasNil(v.Kind()):
+		case given.IsValid() && given.Type().AssignableTo(v.Type()):
 			v.Set(given)
 		default:
 			return nil, newError(CodeInvalid, "argument %d is %T, want %s", i+1, arg, v.Type())
@@ -65,14 +68,22 @@ func (m *method) arguments(ctx context.Context, args []any) ([]reflect.Value, er
 	return in, nil
 }
 
+// hasNil tells whether nil is a value of such types.
+func hasNil(k reflect.Kind) bool {
+	return k == reflect.Pointer || k == reflect.Slice || k == reflect.Map || k == reflect.Interface
+}
+
 func (m *method) checkResults(results []any) error {
 	if len(results) != len(m.results) {
 		return newError(CodeInvalid, "pointers for %d results, want %d", len(results), len(m.results))
 	}
 	for i, r := range results {
 		v := reflect.ValueOf(r)
-		if v.Kind() != reflect.Pointer || v.IsNil() || v.Type().Elem() != m.results[i].Type() {
+		if v.Kind() != reflect.Pointer || v.Type().Elem() != m.results[i].Type() {
 			return newError(CodeInvalid, "result %d goes to %T, want *%s", i+1, r, m.results[i].Type())
+		}
+		if v.IsNil() {
+			return newError(CodeInvalid, "result %d goes to a nil %T; pass a variable's address", i+1, r)
 		}
 	}
 	return nil

@@ -702,3 +702,39 @@ func TestSharedInProcess(t *testing.T) {
 		t.Errorf("got %d, %T: a result beside an error, and the error itself, are passed as they are", n, err)
 	}
 }
+
+// Impatient has a method of Lab's without its context.
+type Impatient interface {
+	Block() error
+}
+
+func TestCallTimeout(t *testing.T) {
+	leaktest.Check(t)
+	node := newNode(t, c2.CallTimeout(30*time.Millisecond))
+	if err := hostSuite(node); err != nil {
+		t.Fatal(err)
+	}
+	other := newNode(t, c2.CallTimeout(30*time.Millisecond))
+	for name, opts := range map[string][]c2.ConnectOption{
+		"process": {c2.On(node)},
+		"ipc":     {c2.On(other), c2.At(node.Address())},
+	} {
+		i, err := c2.Connect[Impatient](t.Context(), "lab", opts...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := i.Block(); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s: a method without a context ends with %v", name, err)
+		}
+		d, err := c2.ConnectDynamic(t.Context(), "lab", opts...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.Call(context.Background(), "Block"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s: a dynamic call without a deadline ends with %v", name, err)
+		}
+		if err := errors.Join(c2.Close(i), c2.Close(d)); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -1,0 +1,5 @@
+//go:build !race
+
+package c2_test
+
+const raceEnabled = false
