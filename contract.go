@@ -222,12 +222,12 @@ func errorValue(err error) reflect.Value {
 	return reflect.ValueOf(&err).Elem()
 }
 
-// values are the arguments without the context.
+// values are the arguments without the receiver's slot and the context.
 func (m *method) values(args []reflect.Value) []reflect.Value {
 	if m.context {
-		return args[1:]
+		return args[2:]
 	}
-	return args
+	return args[1:]
 }
 
 // find returns the method of that name, or nil.

@@ -106,9 +106,9 @@ func (t *local) callDirect(ctx context.Context, m *method, r *resource, lm *loca
 	defer r.sched.Release(lm.read)
 	switch {
 	case lm.context && !m.context:
-		args = append([]reflect.Value{reflect.ValueOf(&ctx).Elem()}, args...)
+		args = append([]reflect.Value{{}, contextValue(ctx)}, args[1:]...)
 	case m.context && !lm.context:
-		args = args[1:]
+		args = args[1:] // the context's place is the receiver's now
 	}
 	out, failed := lm.call(t.node, r, args)
 	if failed != nil {

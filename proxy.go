@@ -49,7 +49,8 @@ func Close(v any) error {
 
 // target runs the calls of a proxy.
 type target interface {
-	// call runs the contract's i-th method. It takes and returns what a function of the method's type does.
+	// call runs the contract's i-th method. It returns what that does, and takes what that does after a slot for the
+	// receiver; the slice is its to change.
 	call(ctx context.Context, i int, args []reflect.Value) []reflect.Value
 	release()
 }
@@ -117,7 +118,7 @@ func (n *Node) endpoint(address string) (endpoint, error) {
 	return n.client(address)
 }
 
-// Invoke implements [synth.Invoker].
+// Invoke implements [synth.Invoker]: args[0] stands for the receiver, the arguments follow.
 func (p *proxy) Invoke(i int, args []reflect.Value) []reflect.Value {
 	m := p.contract.methods[i]
 	if p.closed.Load() {
@@ -125,14 +126,17 @@ func (p *proxy) Invoke(i int, args []reflect.Value) []reflect.Value {
 	}
 	ctx := context.Background()
 	if m.context {
-		if args[0].IsNil() {
-			args[0] = reflect.ValueOf(&ctx).Elem()
+		if args[1].IsNil() {
+			args[1] = contextValue(ctx)
 		} else {
-			ctx = args[0].Interface().(context.Context)
+			ctx = args[1].Interface().(context.Context)
 		}
 	}
 	return p.target.call(ctx, i, args)
 }
+
+// contextValue is ctx as a value of type context.Context.
+func contextValue(ctx context.Context) reflect.Value { return reflect.ValueOf(&ctx).Elem() }
 
 func (p *proxy) close() {
 	if !p.closed.Swap(true) {
@@ -171,11 +175,16 @@ func (p *proxy) structValue() reflect.Value {
 	c := p.contract
 	v := reflect.New(c.typ).Elem()
 	for i, m := range c.methods {
-		f := reflect.MakeFunc(m.typ, func(args []reflect.Value) []reflect.Value { return p.Invoke(i, args) })
+		f := reflect.MakeFunc(m.typ, func(args []reflect.Value) []reflect.Value { return p.Invoke(i, withSlot(args)) })
 		v.Field(m.field).Set(f)
 	}
 	structProxies.Store(v.Field(c.methods[0].field), p)
 	return v
+}
+
+// withSlot puts room for a receiver before the arguments.
+func withSlot(args []reflect.Value) []reflect.Value {
+	return append(make([]reflect.Value, 1, 1+len(args)), args...)
 }
 
 // structProxies finds the proxy behind a struct of funcs by its first func.

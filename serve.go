@@ -87,11 +87,11 @@ func admissionError(err error) *ipc.Error {
 	return callError(err).wireError()
 }
 
-// decodeArgs reads the list of arguments, and puts the context before it if the method takes one.
+// decodeArgs reads the list of arguments. Before it are a slot for the receiver, and the context if the method takes one.
 func (m *method) decodeArgs(ctx context.Context, src []byte) ([]reflect.Value, error) {
-	args := make([]reflect.Value, 0, len(m.params)+1)
+	args := make([]reflect.Value, 1, 2+len(m.params))
 	if m.context {
-		args = append(args, reflect.ValueOf(&ctx).Elem())
+		args = append(args, contextValue(ctx))
 	}
 	return decodeValues(args, m.params, src, "argument")
 }

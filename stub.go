@@ -50,9 +50,9 @@ func (m *method) arguments(ctx context.Context, args []any) ([]reflect.Value, er
 	if len(args) != len(m.params) {
 		return nil, newError(CodeInvalid, "%d arguments, want %d", len(args), len(m.params))
 	}
-	var in []reflect.Value
+	in := make([]reflect.Value, 1, 2+len(args)) // the first is the receiver's
 	if m.context {
-		in = append(in, reflect.ValueOf(&ctx).Elem())
+		in = append(in, contextValue(ctx))
 	}
 	for i, arg := range args {
 		v := reflect.New(m.params[i].Type()).Elem()

@@ -11,7 +11,7 @@ import (
 // invoke makes an Invoker of a function.
 type invoke func(method int, args []reflect.Value) []reflect.Value
 
-func (f invoke) Invoke(method int, args []reflect.Value) []reflect.Value { return f(method, args) }
+func (f invoke) Invoke(method int, args []reflect.Value) []reflect.Value { return f(method, args[1:]) }
 
 // synthesise is New for tests, which are skipped where it is not supported; that it is supported where it
 // should be is for TestSupported to say.

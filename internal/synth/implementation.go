@@ -92,11 +92,11 @@ func closures(t, iface reflect.Type) []closure {
 		sig := iface.Method(i).Type
 		setFunc(&table[i].byPointer, reflect.MakeFunc(withReceiver(reflect.PointerTo(t), sig),
 			func(args []reflect.Value) []reflect.Value {
-				return invokerAt(args[0]).Invoke(i, args[1:])
+				return invokerAt(args[0]).Invoke(i, args)
 			}))
 		setFunc(&table[i].byValue, reflect.MakeFunc(withReceiver(t, sig),
 			func(args []reflect.Value) []reflect.Value {
-				return invokerIn(args[0]).Invoke(i, args[1:])
+				return invokerIn(args[0]).Invoke(i, args)
 			}))
 	}
 	return table

@@ -77,7 +77,7 @@ func (p *peer) Invoke(method int, args []reflect.Value) []reflect.Value {
 	sig := p.iface.Method(p.method).Type
 	if method != p.method {
 		p.err = fmt.Errorf("method %d was called as %d", p.method, method)
-	} else if err := compare(argsFrom(p.seed), args, sig.NumIn(), sig.In); err != nil {
+	} else if err := compare(argsFrom(p.seed), args[1:], sig.NumIn(), sig.In); err != nil {
 		p.err = fmt.Errorf("argument %w", err)
 	}
 	r := resultsFrom(p.seed)
