@@ -1,6 +1,7 @@
 package ipc
 
 import (
+	"cmp"
 	"io"
 	"net"
 	"sync/atomic"
@@ -76,22 +77,24 @@ func (s *socket) readOnce(fd uintptr) bool {
 
 // try writes as much of p as the socket takes without waiting.
 func (s *socket) try(p []byte) (int, error) {
-	s.out = rawCall{b: p[:min(len(p), smallIO)]}
+	s.out = rawCall{b: p}
 	sent.Add(1)
 	err := s.raw.Write(s.write)
 	n, callErr := s.out.n, s.out.err
 	s.out.b = nil
-	switch {
-	case err != nil:
-		return 0, err
-	case callErr == syscall.EAGAIN:
-		return 0, nil
+	if callErr == syscall.EAGAIN {
+		callErr = nil
 	}
-	return n, callErr
+	return n, cmp.Or(err, callErr)
 }
 
 func (s *socket) writeOnce(fd uintptr) bool {
-	s.out.n, s.out.err = retry(rawWrite, fd, s.out.b)
+	for s.out.n < len(s.out.b) && s.out.err == nil {
+		var n int
+		rest := s.out.b[s.out.n:]
+		n, s.out.err = retry(rawWrite, fd, rest[:min(len(rest), smallIO)])
+		s.out.n += n
+	}
 	return true // never wait for the socket here
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -38,8 +39,13 @@ func echoServer(args []string) error {
 	return node.Shutdown(context.Background())
 }
 
-// rawServer is a child that sends back 64 bytes at a time over a plain Unix socket: the floor.
+// rawServer is a child that sends back as many bytes at a time as its second argument says, over a plain Unix socket at the
+// path that is its first: the floor.
 func rawServer(args []string) error {
+	size, err := strconv.Atoi(args[1])
+	if err != nil {
+		return err
+	}
 	l, err := net.Listen("unix", args[0])
 	if err != nil {
 		return err
@@ -51,14 +57,8 @@ func rawServer(args []string) error {
 				return
 			}
 			go func() {
-				buf := make([]byte, 64)
-				for {
-					if _, err := io.ReadFull(c, buf); err != nil {
-						return
-					}
-					if _, err := c.Write(buf); err != nil {
-						return
-					}
+				buf := make([]byte, size)
+				for pingPong(c, buf, io.ReadFull, writeAll) == nil {
 				}
 			}()
 		}
@@ -67,37 +67,45 @@ func rawServer(args []string) error {
 	return l.Close()
 }
 
-// BenchmarkProcesses times calls between two processes, and a ping-pong of 64 bytes over a Unix socket beside them.
+// pingPong moves buf once in each direction.
+func pingPong(c net.Conn, buf []byte, first, second func(io.Reader, []byte) (int, error)) error {
+	if _, err := first(c, buf); err != nil {
+		return err
+	}
+	_, err := second(c, buf)
+	return err
+}
+
+func writeAll(c io.Reader, buf []byte) (int, error) { return c.(net.Conn).Write(buf) }
+
+// connectRaw starts a rawServer and connects to it. The func it returns is one exchange.
+func connectRaw(b *testing.B, size int) func() error {
+	b.Helper()
+	path := b.TempDir() + "/raw.sock"
+	start(b, "raw", path, strconv.Itoa(size))
+	c, err := net.Dial("unix", path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { c.Close() })
+	buf := make([]byte, size)
+	return func() error { return pingPong(c, buf, writeAll, io.ReadFull) }
+}
+
+// BenchmarkProcesses times calls between two processes that send back what they get, and beside each the same exchange
+// over a Unix socket, where all that is done with the bytes is to read them.
 func BenchmarkProcesses(b *testing.B) {
-	b.Run("raw-socket-64", func(b *testing.B) {
-		path := b.TempDir() + "/raw.sock"
-		start(b, "raw", path)
-		c, err := net.Dial("unix", path)
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer c.Close()
-		buf := make([]byte, 64)
-		for b.Loop() {
-			if _, err := c.Write(buf); err != nil {
-				b.Fatal(err)
-			}
-			if _, err := io.ReadFull(c, buf); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
 	e := connectEcho(b)
-	b.Run("call-64", func(b *testing.B) {
-		data := make([]byte, 64)
-		b.ReportAllocs()
-		for b.Loop() {
-			if _, err := e.Echo(b.Context(), data); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-	b.Run("call-64-32-callers", func(b *testing.B) {
+	for _, size := range []int{64, 4 << 10, 64 << 10, 1 << 20, 16 << 20, 64 << 20} {
+		data := make([]byte, size)
+		raw := connectRaw(b, size)
+		measure(b, "raw-"+sizeName(size), size, raw)
+		measure(b, "call-"+sizeName(size), size, func() error {
+			_, err := e.Echo(b.Context(), data)
+			return err
+		})
+	}
+	b.Run("call-64B-32-callers", func(b *testing.B) {
 		data := make([]byte, 64)
 		b.SetParallelism(16)
 		b.RunParallel(func(pb *testing.PB) {
@@ -109,48 +117,26 @@ func BenchmarkProcesses(b *testing.B) {
 			}
 		})
 	})
-	for _, size := range []int{64 << 10, 1 << 20, 16 << 20, 64 << 20} {
-		b.Run("echo-"+sizeName(size), func(b *testing.B) {
-			data := make([]byte, size)
-			b.SetBytes(2 * int64(size))
-			for b.Loop() {
-				if _, err := e.Echo(b.Context(), data); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
 }
 
-func sizeName(n int) string {
-	switch {
-	case n >= 1<<20:
-		return fmt.Sprintf("%dMiB", n>>20)
-	case n >= 1<<10:
-		return fmt.Sprintf("%dKiB", n>>10)
-	}
-	return fmt.Sprintf("%dB", n)
+func measure(b *testing.B, name string, size int, exchange func() error) {
+	b.Run(name, func(b *testing.B) {
+		b.SetBytes(2 * int64(size))
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := exchange(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
 
 // BenchmarkRatio times a call of 64 bytes between two processes and a ping-pong of as many bytes over a Unix socket,
 // turn by turn so that both see the same machine, and reports the medians and their ratio.
 func BenchmarkRatio(b *testing.B) {
-	path := b.TempDir() + "/raw.sock"
-	start(b, "raw", path)
-	c, err := net.Dial("unix", path)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer c.Close()
 	e := connectEcho(b)
-	data, buf := make([]byte, 64), make([]byte, 64)
-	raw := func() error {
-		if _, err := c.Write(buf); err != nil {
-			return err
-		}
-		_, err := io.ReadFull(c, buf)
-		return err
-	}
+	raw := connectRaw(b, 64)
+	data := make([]byte, 64)
 	call := func() error {
 		_, err := e.Echo(b.Context(), data)
 		return err
@@ -194,4 +180,14 @@ func connectEcho(b *testing.B) Echo {
 		b.Fatal(err)
 	}
 	return e
+}
+
+func sizeName(n int) string {
+	switch {
+	case n >= 1<<20:
+		return fmt.Sprintf("%dMiB", n>>20)
+	case n >= 1<<10:
+		return fmt.Sprintf("%dKiB", n>>10)
+	}
+	return fmt.Sprintf("%dB", n)
 }
