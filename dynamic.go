@@ -30,9 +30,9 @@ func ConnectDynamic(ctx context.Context, name string, opts ...ConnectOption) (*D
 	if err != nil {
 		return nil, callError(err).at(name, "")
 	}
-	any := func(*Descriptor) ([]uint32, error) { return nil, nil }
-	d := &Dynamic{node: node, link: &link{name: name, endpoint: e, fit: any}}
-	if _, err := d.link.bind(ctx, nil); err != nil {
+	fitsAny := func(*Descriptor) ([]uint32, error) { return nil, nil }
+	d := &Dynamic{node: node, link: &link{name: name, endpoint: e, fit: fitsAny}}
+	if _, err := d.link.bind(orBackground(ctx), nil); err != nil {
 		e.release()
 		return nil, callError(err).at(name, "")
 	}
@@ -52,7 +52,7 @@ func (d *Dynamic) Descriptor() *Descriptor { return d.link.binding.Load().desc }
 //
 // Where ctx has no deadline, the node's call timeout holds.
 func (d *Dynamic) Call(ctx context.Context, method string, args ...any) ([]any, error) {
-	out, err := d.call(ctx, method, args)
+	out, err := d.call(orBackground(ctx), method, args)
 	if err != nil {
 		return nil, callError(err).at(d.link.name, method)
 	}
@@ -120,7 +120,7 @@ func List(ctx context.Context, opts ...ConnectOption) ([]Descriptor, error) {
 		return nil, err
 	}
 	defer e.release()
-	out, err := askDirectory(ctx, e, directoryList)
+	out, err := askDirectory(orBackground(ctx), e, directoryList)
 	if err != nil {
 		return nil, err
 	}

@@ -37,6 +37,7 @@ type Node struct {
 	server  *ipc.Server // nil until there is something to serve
 	address string
 	closed  bool
+	down    chan struct{} // closed when Shutdown is over
 
 	registered uint64 // how many resources there have been
 }
@@ -61,6 +62,7 @@ func NewNode(opts ...NodeOption) (*Node, error) {
 	n := &Node{
 		settings: s, log: s.logger, address: s.address,
 		values: make(map[any]string), clients: make(map[string]*sharedClient),
+		down: make(chan struct{}),
 	}
 	if n.address == "" {
 		n.address = inventAddress()
@@ -190,8 +192,8 @@ func (n *Node) unregister(ctx context.Context, name string) error {
 
 // Serve keeps the node's resources reachable until ctx ends or the process gets SIGINT or SIGTERM, then shuts the node
 // down, waiting for calls in flight for at most [DrainTimeout]. A second signal ends the process at once. It returns nil
-// after an orderly end, else what [Node.Shutdown] returned. Resources are reachable without it, too: it is for programs
-// that do nothing else.
+// after an orderly end or if another calls Shutdown, else what [Node.Shutdown] returned. Resources are reachable without
+// it, too: it is for programs that do nothing else.
 func (n *Node) Serve(ctx context.Context) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
@@ -204,20 +206,34 @@ func (n *Node) Serve(ctx context.Context) error {
 	if err != nil {
 		return callError(err)
 	}
-	<-ctx.Done()
+	select {
+	case <-ctx.Done():
+	case <-n.down:
+		return nil
+	}
 	stop()
 	drain, cancel := context.WithTimeout(context.Background(), n.settings.drainTimeout)
 	defer cancel()
 	return n.Shutdown(drain)
 }
 
-// Shutdown ends the node: it takes no more calls, waits for those in flight until ctx ends and then cancels their
-// contexts, withdraws every resource (calling their Shutdown methods, those registered last first), and closes its
-// connections. It returns the errors of the resources, joined, and the context's if that cut calls off. It is
-// idempotent; what was registered is gone.
+// Shutdown ends the node: it takes no more calls, waits for those in flight until ctx ends and then cancels the
+// contexts of those that came from other processes, withdraws every resource (calling their Shutdown methods, those registered last first), and closes its
+// connections. It returns the errors of the resources, joined, and the context's if that cut calls off. Calling it again
+// only waits for the end of the first call, or of ctx; what was registered is gone.
 func (n *Node) Shutdown(ctx context.Context) error {
 	n.mu.Lock()
+	if n.closed {
+		n.mu.Unlock()
+		select {
+		case <-n.down:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	n.closed = true
+	defer close(n.down)
 	server := n.server
 	n.server = nil
 	n.mu.Unlock()

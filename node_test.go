@@ -117,15 +117,15 @@ func call(c Counter) error {
 	return err
 }
 
-// hooked is a resource that notes its Shutdown in a list that it shares with others.
-type hooked struct {
+// hookedCounter is a resource that notes its Shutdown in a list that it shares with others.
+type hookedCounter struct {
 	counter
 	name  string
 	ended *[]string
 	hook  func(context.Context) error
 }
 
-func (h *hooked) Shutdown(ctx context.Context) error {
+func (h *hookedCounter) Shutdown(ctx context.Context) error {
 	*h.ended = append(*h.ended, h.name)
 	if h.hook != nil {
 		return h.hook(ctx)
@@ -147,12 +147,12 @@ func TestShutdownHooks(t *testing.T) {
 	}
 	for i, hook := range hooks {
 		name := string(rune('z' - i)) // in an order that is not that of the names
-		register[Counter](t, node, name, &hooked{name: name, ended: &ended, hook: hook})
+		register[Counter](t, node, name, &hookedCounter{name: name, ended: &ended, hook: hook})
 	}
 	if err := c2.Unregister(t.Context(), "z", c2.On(node)); err != nil {
 		t.Fatal(err)
 	}
-	register[Counter](t, node, "a", &hooked{name: "a", ended: &ended})
+	register[Counter](t, node, "a", &hookedCounter{name: "a", ended: &ended})
 	err := node.Shutdown(t.Context())
 	if !errors.Is(err, errDisk) || !errors.Is(err, errNet) {
 		t.Errorf("the errors of hooks are not in %v", err)
@@ -311,7 +311,7 @@ func TestServe(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error)
 	go func() { served <- node.Serve(ctx) }()
-	register[Counter](t, node, "counter", &hooked{name: "counter", ended: &ended})
+	register[Counter](t, node, "counter", &hookedCounter{name: "counter", ended: &ended})
 	client := newNode(t)
 	if err := call(connect[Counter](t, client, "counter", c2.At(node.Address()))); err != nil {
 		t.Error(err)
@@ -324,6 +324,85 @@ func TestServe(t *testing.T) {
 		t.Errorf("the hook ran %d times", len(ended))
 	}
 	wantError(t, node.Serve(t.Context()), c2.ErrClosed)
+}
+
+// TestServeEndsWithShutdown: nobody serves a node that someone else has shut down.
+func TestServeEndsWithShutdown(t *testing.T) {
+	leaktest.Check(t)
+	node := newNode(t)
+	served := make(chan error)
+	go func() { served <- node.Serve(within(t)) }()
+	for !exists(socketOf(node)) {
+		runtime.Gosched()
+	}
+	shutdown(t, node)
+	if err := <-served; err != nil {
+		t.Errorf("Serve: %v", err)
+	}
+}
+
+// TestShutdownTwiceAtOnce: who calls it second may end the program when it returns, so it waits for the first.
+func TestShutdownTwiceAtOnce(t *testing.T) {
+	leaktest.Check(t)
+	node := newNode(t)
+	hooked, open := make(chan struct{}), make(chan struct{})
+	var ended []string
+	register[Counter](t, node, "counter", &hookedCounter{ended: &ended, hook: func(context.Context) error {
+		close(hooked)
+		<-open
+		return nil
+	}})
+	first, second := make(chan error, 1), make(chan error, 1)
+	go func() { first <- node.Shutdown(within(t)) }()
+	<-hooked
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := node.Shutdown(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("a second Shutdown whose context has ended: %v", err)
+	}
+	go func() { second <- node.Shutdown(within(t)) }()
+	close(open)
+	if err := errors.Join(<-second, <-first); err != nil {
+		t.Error(err)
+	}
+	if len(ended) != 1 {
+		t.Errorf("the hook ran %d times", len(ended))
+	}
+}
+
+// TestProxyAsResource: what came from Connect is a resource like any other, and the node a gateway.
+func TestProxyAsResource(t *testing.T) {
+	leaktest.Check(t)
+	origin, gateway, client := newNode(t), newNode(t), newNode(t)
+	register[Counter](t, origin, "counter", &counter{})
+	register[Counter](t, gateway, "interface", connect[Counter](t, gateway, "counter", c2.At(origin.Address())))
+	register[CounterFuncs](t, gateway, "struct", connect[CounterFuncs](t, gateway, "counter", c2.At(origin.Address())))
+	for i, name := range []string{"interface", "struct"} {
+		c := connect[interface {
+			Increment(ctx context.Context, by int) (int, error)
+		}](t, client, name, c2.At(gateway.Address()))
+		if n, err := c.Increment(t.Context(), 1); n != i+1 || err != nil {
+			t.Errorf("%s: %d, %v", name, n, err)
+		}
+		if i == 1 {
+			shutdown(t, origin)
+			_, err := c.Increment(t.Context(), 1)
+			wantError(t, err, c2.ErrUnavailable, "counter.Increment")
+		}
+	}
+}
+
+// TestConnectWithAContextThatHasEnded: it is the same wherever the resource is.
+func TestConnectWithAContextThatHasEnded(t *testing.T) {
+	server := newNode(t)
+	register[Counter](t, server, "counter", &counter{})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, opts := range [][]c2.ConnectOption{{c2.On(server)}, {c2.On(newNode(t)), c2.At(server.Address())}} {
+		if _, err := c2.Connect[Counter](ctx, "counter", opts...); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+	}
 }
 
 func TestServeDrainsForSoLong(t *testing.T) {

@@ -162,6 +162,24 @@ func TestTwoResourcesOfOneContract(t *testing.T) {
 	}
 }
 
+// table is a resource that is a map: copies of it share their state.
+type table map[string]int
+
+func (t table) Borrow(context.Context) error { t["borrowed"]++; return nil }
+
+func TestMapsHaveAnIdentity(t *testing.T) {
+	node := newNode(t)
+	type borrower interface{ Borrow(context.Context) error }
+	one, other := table{}, table{}
+	register[borrower](t, node, "one", one)
+	register[borrower](t, node, "other", other)
+	wantError(t, c2.Register[borrower]("again", one, c2.On(node)), c2.ErrInvalid, `"one"`)
+	if err := c2.Unregister(t.Context(), "one", c2.On(node)); err != nil {
+		t.Fatal(err)
+	}
+	register[borrower](t, node, "again", one)
+}
+
 // TestValuesWithoutIdentity: what has no state to protect may be registered more than once.
 func TestValuesWithoutIdentity(t *testing.T) {
 	node := newNode(t)

@@ -26,11 +26,19 @@ import (
 // The T may be used by any number of goroutines. Close it when it is no longer needed.
 func Connect[T any](ctx context.Context, name string, opts ...ConnectOption) (T, error) {
 	var zero T
-	v, err := connect(ctx, reflect.TypeFor[T](), name, opts)
+	v, err := connect(orBackground(ctx), reflect.TypeFor[T](), name, opts)
 	if err != nil {
 		return zero, callError(err).at(name, "")
 	}
 	return v.Interface().(T), nil
+}
+
+// orBackground is ctx, or a context that never ends where that is nil.
+func orBackground(ctx context.Context) context.Context {
+	if ctx == nil {
+		return context.Background()
+	}
+	return ctx
 }
 
 // Close ends a connection made by [Connect] or [ConnectDynamic]: calls on it now get ErrClosed. Closing again does
@@ -68,6 +76,9 @@ func connect(ctx context.Context, t reflect.Type, name string, opts []ConnectOpt
 	c, err := contractOf(t)
 	if err := invalid(checkResourceName(name), err); err != nil {
 		return v, err
+	}
+	if ctx.Err() != nil {
+		return v, ctx.Err()
 	}
 	node, address, err := connectOptions(opts)
 	if err != nil {

@@ -276,9 +276,15 @@ func indirect(t reflect.Type) reflect.Type {
 // identity is what must not be registered twice: two schedulers could not keep calls on one value apart. A value that
 // has no identity, or no state, gives nil.
 func (r *resource) identity() any {
-	v := reflect.ValueOf(r.value)
-	if v.Kind() == reflect.Pointer && v.Type().Elem().Size() > 0 {
-		return r.value
+	switch v := reflect.ValueOf(r.value); v.Kind() {
+	case reflect.Pointer:
+		if v.Type().Elem().Size() > 0 {
+			return r.value
+		}
+	case reflect.Map, reflect.Chan:
+		if !v.IsNil() {
+			return v.Pointer() // the value keeps it from being anyone else's
+		}
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -109,6 +110,9 @@ func dial(ctx context.Context, address string, config *Config, instance [16]byte
 	defer cancel()
 	conn, err := connect(ctx, path)
 	if err != nil {
+		if errors.Is(err, syscall.EACCES) {
+			return nil, nil, session{}, errorf(CodeDenied, "the socket of %s is not for this user: %v", address, err)
+		}
 		return nil, nil, session{}, errorf(CodeUnavailable, "no server at %s: %v", address, err)
 	}
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })

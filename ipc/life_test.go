@@ -382,3 +382,17 @@ func TestOtherUsersAreDenied(t *testing.T) {
 		t.Errorf("got %+v", e)
 	}
 }
+
+// TestShutdownWithNothingToWaitFor: a context that has ended cuts nothing off if nothing is in flight.
+func TestShutdownWithNothingToWaitFor(t *testing.T) {
+	leaktest.Check(t)
+	f := serve(t, ipc.Config{})
+	if err := echo(t.Context(), f.client(ipc.Config{}), []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := f.server.Shutdown(ctx); err != nil {
+		t.Errorf("Shutdown: %v", err)
+	}
+}

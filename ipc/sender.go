@@ -230,12 +230,12 @@ func (s *sender) failure() error {
 	return s.err
 }
 
-// wait returns when all that was queued has been written, or ctx has ended, or the sender has failed.
-func (s *sender) wait(ctx context.Context) {
+// wait returns when all that was queued has been written or the sender has failed, or false if ctx ends before.
+func (s *sender) wait(ctx context.Context) bool {
 	s.mu.Lock()
 	if !s.writing || s.err != nil {
 		s.mu.Unlock()
-		return
+		return true
 	}
 	if s.idle == nil {
 		s.idle = make(chan struct{})
@@ -244,7 +244,9 @@ func (s *sender) wait(ctx context.Context) {
 	s.mu.Unlock()
 	select {
 	case <-idle:
+		return true
 	case <-ctx.Done():
+		return false
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -172,13 +173,20 @@ func errClosing() *Error { return errorf(CodeUnavailable, "the server is shuttin
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stop()
 	var wg sync.WaitGroup
+	var cut atomic.Bool
 	for _, c := range s.snapshot() {
-		wg.Go(func() { c.drain(ctx) })
+		wg.Go(func() {
+			if !c.drain(ctx) {
+				cut.Store(true)
+			}
+		})
 	}
 	wg.Wait()
-	err := ctx.Err()
 	s.Close()
-	return err
+	if cut.Load() {
+		return ctx.Err()
+	}
+	return nil
 }
 
 // stop ends the accepting of connections and closes those that still shake hands.

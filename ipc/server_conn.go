@@ -411,8 +411,9 @@ func writeAnswerHead(call *Call, code Code, p *Payload) int {
 	return n
 }
 
-// drain tells the client to send no more calls, and waits until those in flight are answered or ctx ends.
-func (c *serverConn) drain(ctx context.Context) {
+// drain tells the client to send no more calls, and waits until those in flight are answered. It returns false if ctx
+// ended before.
+func (c *serverConn) drain(ctx context.Context) (drained bool) {
 	c.mu.Lock()
 	c.draining = true
 	c.checkDrainedLocked()
@@ -420,8 +421,12 @@ func (c *serverConn) drain(ctx context.Context) {
 	c.out.send(c.ctx, outFrame{body: appendGoAway(nil, &Error{Code: CodeOK, Message: "shutting down"})}, true)
 	select {
 	case <-c.drained:
-		c.out.wait(ctx)
-	case <-ctx.Done():
+		return c.out.wait(ctx)
 	case <-c.ctx.Done():
+		return true // the client is gone, its calls with it
+	case <-ctx.Done():
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.running == 0
 	}
 }
