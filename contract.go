@@ -68,7 +68,7 @@ func contractOf(t reflect.Type) (*contract, error) {
 		c.namespace, c.version, err = declarations.lookup(t)
 	}
 	if err != nil {
-		return nil, newError(CodeInvalid, "contract %s can't be used:\n\t%s", t, strings.ReplaceAll(err.Error(), "\n", "\n\t"))
+		return nil, newError(CodeInvalid, "contract %s can't be used:\n\t%s", t, indent(err))
 	}
 	kept, _ := contracts.LoadOrStore(t, c)
 	return kept.(*contract), nil
@@ -232,10 +232,15 @@ func (m *method) values(args []reflect.Value) []reflect.Value {
 
 // find returns the method of that name, or nil.
 func (c *contract) find(name string) *method {
-	if i := slices.IndexFunc(c.methods, func(m *method) bool { return m.name == name }); i >= 0 {
+	if i := c.index(name); i >= 0 {
 		return c.methods[i]
 	}
 	return nil
+}
+
+// index is the place of the method of that name, or -1.
+func (c *contract) index(name string) int {
+	return slices.IndexFunc(c.methods, func(m *method) bool { return m.name == name })
 }
 
 // names lists the methods, each once, in order.

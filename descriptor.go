@@ -101,7 +101,7 @@ func (c *contract) fit(d *Descriptor) ([]uint32, error) {
 	}
 	if err := errors.Join(faults...); err != nil {
 		return nil, newError(CodeMismatch, "the client's %s does not fit the resource's %s:\n\t%s",
-			c.typ, d.Contract, strings.ReplaceAll(err.Error(), "\n", "\n\t"))
+			c.typ, d.Contract, indent(err))
 	}
 	return index, nil
 }

@@ -31,7 +31,7 @@ func ConnectDynamic(ctx context.Context, name string, opts ...ConnectOption) (*D
 		return nil, callError(err).at(name, "")
 	}
 	fitsAny := func(*Descriptor) ([]uint32, error) { return nil, nil }
-	d := &Dynamic{node: node, link: &link{name: name, endpoint: e, fit: fitsAny}}
+	d := &Dynamic{node: node, link: newLink(name, e, fitsAny)}
 	if _, err := d.link.bind(orBackground(ctx), nil); err != nil {
 		e.release()
 		return nil, callError(err).at(name, "")

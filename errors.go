@@ -98,14 +98,16 @@ func sentinelOf(c Code) error {
 //
 // With CodeResource the resource itself returned an error: Message and Error() are its text, and errors.Is holds for
 // every error that it matched there and that is registered on both sides (see [RegisterError]). In the process of the
-// resource itself that error is returned as it is, and is no *Error.
+// resource itself that error is returned as it is, unless it is of a call that the resource made itself. Results beside
+// an error reach callers of the same process only.
 type Error struct {
 	Code     Code
 	Resource string // name of the resource, if one is concerned
 	Method   string // name of the method, if one is concerned
 	Message  string
-	// MayHaveRun tells that the call was sent, but its answer never came: the resource may have run it or not.
-	// Where it is false and Code is not CodeResource, nothing ran, and the call may be made again.
+	// MayHaveRun tells that the resource may have run the call, wholly or in part: its answer never came, or it panicked,
+	// or its results could not be sent or read. Where it is false and Code is not CodeResource, nothing ran, and the
+	// call may be made again.
 	MayHaveRun bool
 
 	names []string // identities of a resource's error
@@ -273,14 +275,19 @@ func (r *errorRegistry) lookup(name string) error {
 	return r.byName[name]
 }
 
-// of lists the names of all registered errors that err is.
+// of lists the names of all registered errors that err is. That is asked without the lock: an error's Is method may be
+// anyone's, and Error's own asks the registry.
 func (r *errorRegistry) of(err error) (names []string) {
 	r.mu.RLock()
-	defer r.mu.RUnlock()
-	for _, name := range r.names {
-		if errors.Is(err, r.byName[name]) {
+	all := r.names // only ever appended to
+	r.mu.RUnlock()
+	for _, name := range all {
+		if errors.Is(err, r.lookup(name)) {
 			names = append(names, name)
 		}
 	}
 	return names
 }
+
+// indent prints an error of several lines so that it can stand below another.
+func indent(err error) string { return strings.ReplaceAll(err.Error(), "\n", "\n\t") }

@@ -25,7 +25,11 @@ type link struct {
 	fit      func(*Descriptor) ([]uint32, error) // the resource's index of each method the client has
 
 	binding atomic.Pointer[binding]
-	mu      sync.Mutex // held while binding
+	turn    chan struct{} // holds one value while somebody binds
+}
+
+func newLink(name string, e endpoint, fit func(*Descriptor) ([]uint32, error)) *link {
+	return &link{name: name, endpoint: e, fit: fit, turn: make(chan struct{}, 1)}
 }
 
 // binding is what a link knows of the resource.
@@ -37,8 +41,12 @@ type binding struct {
 
 // bind resolves the name, unless that has been done since old was found to be stale.
 func (l *link) bind(ctx context.Context, old *binding) (*binding, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	select {
+	case l.turn <- struct{}{}:
+		defer func() { <-l.turn }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	if b := l.binding.Load(); b != old {
 		return b, nil
 	}
@@ -187,11 +195,20 @@ func (e ownEndpoint) Call(ctx context.Context, req ipc.Request) (*ipc.Payload, e
 	if err != nil {
 		return nil, err
 	}
-	return e.node.serve(ctx, req.Resource, req.Method, &ownRequest{args: args})
+	r := &ownRequest{args: args}
+	defer r.Done()
+	return e.node.serve(ctx, req.Resource, req.Method, r)
 }
 
 type ownRequest struct{ args *ipc.Payload }
 
-func (r *ownRequest) Args() []byte                               { return r.args.Bytes() }
-func (r *ownRequest) Done()                                      { r.args.Release() }
+func (r *ownRequest) Args() []byte { return r.args.Bytes() }
+
+func (r *ownRequest) Done() {
+	if r.args != nil {
+		r.args.Release()
+		r.args = nil
+	}
+}
+
 func (r *ownRequest) Encode(body ipc.Body) (*ipc.Payload, error) { return ipc.Encode(body) }

@@ -114,5 +114,18 @@ func (t *local) callDirect(ctx context.Context, m *method, r *resource, lm *loca
 	if failed != nil {
 		return nil, failed
 	}
-	return out, nil
+	return ownError(out, r.name, lm.name), nil
+}
+
+// ownError makes an *Error that the resource returned, from a call that it made itself, one of the resource's: its code and
+// MayHaveRun speak of that other call.
+func ownError(out []reflect.Value, resource, method string) []reflect.Value {
+	last := len(out) - 1
+	err, _ := out[last].Interface().(error)
+	var inner *Error
+	if err != nil && errors.As(err, &inner) {
+		own := &Error{Code: CodeResource, Message: err.Error(), names: errorNames.of(err), cause: err}
+		out[last] = errorValue(own.at(resource, method))
+	}
+	return out
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"reflect"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -53,7 +54,9 @@ type resourceTable struct {
 func NewNode(opts ...NodeOption) (*Node, error) {
 	var config nodeConfig
 	for _, o := range opts {
-		o.applyNode(&config)
+		if o != nil {
+			o.applyNode(&config)
+		}
 	}
 	s, err := config.resolve()
 	if err != nil {
@@ -168,6 +171,12 @@ func (n *Node) listenLocked() error {
 	return nil
 }
 
+// logPanic logs what a resource, or a type of its, panicked with. It is called while the panic is recovered from.
+func (n *Node) logPanic(v any, resource, method string) {
+	n.log.Error().Str("resource", resource).Str("method", method).Str("panic", fmt.Sprint(v)).
+		Str("stack", string(debug.Stack())).Msg("resource panicked")
+}
+
 func (n *Node) connLost(err error) {
 	n.log.Warn().Str("address", n.address).Err(err).Msg("connection lost")
 }
@@ -274,7 +283,9 @@ func Configure(opts ...NodeOption) error {
 	}
 	var config nodeConfig
 	for _, o := range opts {
-		o.applyNode(&config)
+		if o != nil {
+			o.applyNode(&config)
+		}
 	}
 	if _, err := config.resolve(); err != nil {
 		return err
@@ -333,7 +344,7 @@ func forgetDefault(n *Node) {
 	d := &defaultNode
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.node == n {
+	if d.node == n && n.isClosed() {
 		d.node = nil
 	}
 }

@@ -44,7 +44,7 @@ func orBackground(ctx context.Context) context.Context {
 // Close ends a connection made by [Connect] or [ConnectDynamic]: calls on it now get ErrClosed. Closing again does
 // nothing. Anything that is not such a connection is an ErrInvalid.
 func Close(v any) error {
-	if d, ok := v.(*Dynamic); ok {
+	if d, ok := v.(*Dynamic); ok && d != nil {
 		return d.Close()
 	}
 	p := proxyOf(v)
@@ -97,7 +97,9 @@ func connect(ctx context.Context, t reflect.Type, name string, opts []ConnectOpt
 func connectOptions(opts []ConnectOption) (*Node, string, error) {
 	var config connectConfig
 	for _, o := range opts {
-		o.applyConnect(&config)
+		if o != nil {
+			o.applyConnect(&config)
+		}
 	}
 	node, err := nodeOrDefault(config.node)
 	return node, config.address, err
@@ -207,7 +209,7 @@ func proxyOf(v any) *proxy {
 		p, _ := inv.(*proxy)
 		return p
 	}
-	if s, ok := v.(stub); ok && s.caller() != nil {
+	if s, ok := v.(stub); ok && !isNil(v) && s.caller() != nil {
 		return s.caller().proxy
 	}
 	c, ok := contracts.Load(reflect.TypeOf(v))
@@ -215,6 +217,11 @@ func proxyOf(v any) *proxy {
 		return nil
 	}
 	return structProxies.Load(reflect.ValueOf(v).Field(c.(*contract).methods[0].field))
+}
+
+func isNil(v any) bool {
+	r := reflect.ValueOf(v)
+	return r.Kind() == reflect.Pointer && r.IsNil()
 }
 
 // remote calls a resource through a link.
@@ -225,7 +232,7 @@ type remote struct {
 }
 
 func newRemote(ctx context.Context, n *Node, e endpoint, name string, c *contract) (*remote, error) {
-	t := &remote{node: n, contract: c, link: &link{name: name, endpoint: e, fit: c.fit}}
+	t := &remote{node: n, contract: c, link: newLink(name, e, c.fit)}
 	if _, err := t.link.bind(ctx, nil); err != nil {
 		e.release()
 		return nil, err

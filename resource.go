@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"unicode"
@@ -65,7 +64,9 @@ func Unregister(ctx context.Context, name string, opts ...RegisterOption) error 
 func registerOptions(opts []RegisterOption) registerConfig {
 	var config registerConfig
 	for _, o := range opts {
-		o.applyRegister(&config)
+		if o != nil {
+			o.applyRegister(&config)
+		}
 	}
 	return config
 }
@@ -85,14 +86,13 @@ func register(t reflect.Type, name string, value reflect.Value, opts []RegisterO
 
 // resource is a value that is registered under a name.
 type resource struct {
-	name     string
-	id       uint64
-	seq      uint64 // the place in the order of registration
-	contract *contract
-	value    any
-	methods  []boundMethod // those of the contract, each once, in the descriptor's order
-	sched    *sched.Scheduler
-	desc     *Descriptor
+	name    string
+	id      uint64
+	seq     uint64 // the place in the order of registration
+	value   any
+	methods []boundMethod // those of the contract, each once, in the descriptor's order
+	sched   *sched.Scheduler
+	desc    *Descriptor
 }
 
 // boundMethod is a method of a contract, bound to the value.
@@ -128,7 +128,7 @@ func newResource(t reflect.Type, name string, value reflect.Value, config *regis
 	if err != nil {
 		return nil, err
 	}
-	r := &resource{name: name, contract: c, value: value.Interface(), sched: sched.New(sched.Mode(config.mode), config.maxPending)}
+	r := &resource{name: name, value: value.Interface(), sched: sched.New(sched.Mode(config.mode), config.maxPending)}
 	r.desc = &Descriptor{
 		Name: name, Contract: typeName(t), Namespace: c.namespace, Version: c.version,
 		Concurrency: sched.Mode(config.mode).String(),
@@ -163,7 +163,7 @@ func (c *contract) bind(value reflect.Value) (map[string]boundFunc, error) {
 		faults = append(faults, err)
 	}
 	if err := errors.Join(faults...); err != nil {
-		return nil, newError(CodeInvalid, "%s does not implement %s:\n\t%s", value.Type(), c.typ, strings.ReplaceAll(err.Error(), "\n", "\n\t"))
+		return nil, newError(CodeInvalid, "%s does not implement %s:\n\t%s", value.Type(), c.typ, indent(err))
 	}
 	return fns, nil
 }
@@ -219,7 +219,7 @@ func (c *contract) policy(t reflect.Type) (map[string]access.Access, error) {
 	tags := access.Tags{Read: strings.Join(read, ","), Write: strings.Join(write, ",")}
 	accesses, err := access.Resolve(typeName(indirect(t)), c.names(), tags)
 	if err != nil {
-		return nil, newError(CodeInvalid, "policy of %s:\n\t%s", t, strings.ReplaceAll(err.Error(), "\n", "\n\t"))
+		return nil, newError(CodeInvalid, "policy of %s:\n\t%s", t, indent(err))
 	}
 	return accesses, nil
 }
@@ -294,9 +294,9 @@ func (r *resource) identity() any {
 func (m *boundMethod) call(n *Node, r *resource, args []reflect.Value) (out []reflect.Value, failed *Error) {
 	defer func() {
 		if p := recover(); p != nil {
-			n.log.Error().Str("resource", r.name).Str("method", m.name).Str("panic", fmt.Sprint(p)).
-				Str("stack", string(debug.Stack())).Msg("resource panicked")
+			n.logPanic(p, r.name, m.name)
 			failed = newError(CodeInternal, "the resource panicked: %v", p).at(r.name, m.name)
+			failed.MayHaveRun = true
 		}
 	}()
 	if m.receiver.IsValid() {
@@ -321,7 +321,7 @@ func (r *resource) leave(ctx context.Context, n *Node) (err error) {
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			n.log.Error().Str("resource", r.name).Str("panic", fmt.Sprint(p)).Str("stack", string(debug.Stack())).Msg("Shutdown panicked")
+			n.logPanic(p, r.name, "Shutdown")
 			err = errors.Join(err, newError(CodeInternal, "Shutdown panicked: %v", p).at(r.name, "Shutdown"))
 		}
 	}()

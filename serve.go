@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"runtime/debug"
 
 	"github.com/ctwo-go/c2/codec"
 	"github.com/ctwo-go/c2/internal/sched"
@@ -28,7 +27,7 @@ func (h handler) ServeCall(ctx context.Context, call *ipc.Call) (*ipc.Payload, e
 	return h.node.serve(ctx, call.Resource, call.Method, call)
 }
 
-// serve runs a call that came as bytes. The error is an *ipc.Error, or an *Error that has yet to become one.
+// serve runs a call that came as bytes. The error is an *ipc.Error.
 func (n *Node) serve(ctx context.Context, id uint64, index uint32, req request) (p *ipc.Payload, err error) {
 	r := n.byID(id)
 	if r == nil {
@@ -38,12 +37,12 @@ func (n *Node) serve(ctx context.Context, id uint64, index uint32, req request) 
 		return nil, &ipc.Error{Code: ipc.CodeNotFound, Message: fmt.Sprintf("%s has no method %d", r.name, index)}
 	}
 	m := &r.methods[index]
-	// The resource's own panics end in boundMethod.call; these are a transferable's.
+	ran := false
+	// The method's own panics end in boundMethod.call; these are a transferable's or an error's.
 	defer func() {
 		if v := recover(); v != nil {
-			n.log.Error().Str("resource", r.name).Str("method", m.name).Str("panic", fmt.Sprint(v)).
-				Str("stack", string(debug.Stack())).Msg("codec panicked")
-			p, err = nil, &ipc.Error{Code: ipc.CodeInternal, Message: fmt.Sprintf("encoding or decoding panicked: %v", v)}
+			n.logPanic(v, r.name, m.name)
+			p, err = nil, &ipc.Error{Code: ipc.CodeInternal, Message: fmt.Sprintf("a type of the resource's panicked: %v", v), MayHaveRun: ran}
 		}
 	}()
 	args, err := m.decodeArgs(ctx, req.Args())
@@ -56,6 +55,7 @@ func (n *Node) serve(ctx context.Context, id uint64, index uint32, req request) 
 	}
 	// The results are encoded before the next call is let in: they may be part of what it changes.
 	defer r.sched.Release(m.read)
+	ran = true
 	out, failed := m.call(n, r, args)
 	if failed != nil {
 		return nil, failed.wireError()
@@ -65,11 +65,20 @@ func (n *Node) serve(ctx context.Context, id uint64, index uint32, req request) 
 		return nil, resourceError(err)
 	}
 	p, err = req.Encode(&valuesBody{codecs: m.results, values: out[:last], what: "result"})
-	var wire *ipc.Error
-	if err != nil && !errors.As(err, &wire) {
-		err = &ipc.Error{Code: ipc.CodeInternal, Message: "the resource returned what can't be encoded: " + err.Error()}
+	return p, resultError(err)
+}
+
+// resultError is the answer to a call that ran, but whose results can't be sent.
+func resultError(err error) error {
+	if err == nil {
+		return nil
 	}
-	return p, err
+	failed := &ipc.Error{Code: ipc.CodeInternal, Message: "the resource returned what can't be encoded: " + err.Error(), MayHaveRun: true}
+	var wire *ipc.Error
+	if errors.As(err, &wire) {
+		failed.Code, failed.Message = wire.Code, "the result is "+wire.Message
+	}
+	return failed
 }
 
 func (n *Node) byID(id uint64) *resource {

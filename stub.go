@@ -102,12 +102,12 @@ func (m *method) checkResults(results []any) error {
 //	var _ = c2.RegisterStub(func(c *c2.Caller) Counter { return counterStub{c} })
 //
 // A T that is no interface, or has a stub already, is an ErrInvalid.
-func RegisterStub[T any](make func(*Caller) T) error {
+func RegisterStub[T any](newStub func(*Caller) T) error {
 	t := reflect.TypeFor[T]()
-	if t.Kind() != reflect.Interface || make == nil {
+	if t.Kind() != reflect.Interface || newStub == nil {
 		return newError(CodeInvalid, "RegisterStub: %s: want an interface and a function that makes its stub", t)
 	}
-	if _, dup := stubs.LoadOrStore(t, func(c *Caller) any { return make(c) }); dup {
+	if _, dup := stubs.LoadOrStore(t, func(c *Caller) any { return newStub(c) }); dup {
 		return newError(CodeInvalid, "RegisterStub: %s has a stub already", t)
 	}
 	return nil
@@ -127,13 +127,4 @@ func (p *proxy) stubValue() (v reflect.Value, ok bool, err error) {
 		return v, true, newError(CodeInvalid, "the stub for %s, a %T, does not embed the *c2.Caller that it was made with", p.contract.typ, made)
 	}
 	return reflect.ValueOf(made), true, nil
-}
-
-func (c *contract) index(name string) int {
-	for i, m := range c.methods {
-		if m.name == name {
-			return i
-		}
-	}
-	return -1
 }

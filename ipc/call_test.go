@@ -100,7 +100,9 @@ func TestHandlerThatEndsItsGoroutine(t *testing.T) {
 	f := serve(t, ipc.Config{})
 	c := f.client(ipc.Config{})
 	for range 3 {
-		wantCode(t, call(t.Context(), c, methodGoexit), ipc.CodeInternal)
+		if e := wantCode(t, call(t.Context(), c, methodGoexit), ipc.CodeInternal); !e.MayHaveRun {
+			t.Error("the call ran, but that is not said")
+		}
 		if err := echo(t.Context(), c, []byte("x")); err != nil {
 			t.Fatalf("the next call on the connection: %v", err)
 		}

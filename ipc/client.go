@@ -2,6 +2,8 @@ package ipc
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 )
 
@@ -14,8 +16,9 @@ type Client struct {
 	instance [16]byte
 
 	mu      sync.Mutex
-	conn    *clientConn // the connection for new calls, or nil
-	dialing *dialing    // the attempt in progress, or nil
+	conn    *clientConn              // the connection for new calls, or nil
+	dialing *dialing                 // the attempt in progress, or nil
+	conns   map[*clientConn]struct{} // all that have not ended
 	closed  bool
 }
 
@@ -29,7 +32,7 @@ type dialing struct {
 
 // NewClient returns a client for address. It does not connect yet. The address is checked by the first call.
 func NewClient(address string, config Config) *Client {
-	return &Client{address: address, config: config.withDefaults(), instance: newInstance()}
+	return &Client{address: address, config: config.withDefaults(), instance: newInstance(), conns: make(map[*clientConn]struct{})}
 }
 
 // Address is the address given to NewClient.
@@ -87,7 +90,7 @@ func (c *Client) connection(ctx context.Context) (*clientConn, error) {
 	c.mu.Lock()
 	if c.closed {
 		c.mu.Unlock()
-		return nil, errorf(CodeClosed, "the client for %s is closed", c.address)
+		return nil, c.errClosed()
 	}
 	if conn := c.conn; conn != nil {
 		c.mu.Unlock()
@@ -117,6 +120,11 @@ func (c *Client) dialLocked() *dialing {
 		c.mu.Lock()
 		c.dialing = nil
 		c.conn = d.conn
+		if d.err == nil {
+			c.conns[d.conn] = struct{}{}
+		} else if c.closed {
+			d.err = c.errClosed()
+		}
 		c.mu.Unlock()
 		if d.err == nil {
 			d.conn.start()
@@ -143,20 +151,33 @@ func (c *Client) leave(conn *clientConn) {
 	c.mu.Unlock()
 }
 
-// Close ends the connection; calls in flight fail with CodeClosed. It returns when no goroutine of the client's is left,
-// and is idempotent.
+// forget tells that a connection has ended.
+func (c *Client) forget(conn *clientConn) {
+	c.mu.Lock()
+	delete(c.conns, conn)
+	c.mu.Unlock()
+}
+
+func (c *Client) errClosed() *Error {
+	return errorf(CodeClosed, "the client for %s is closed", c.address)
+}
+
+// Close ends the connection, and those that were on their way out; calls in flight fail with CodeClosed. It returns when
+// they all have been told, and is idempotent.
 func (c *Client) Close() {
 	c.mu.Lock()
 	c.closed = true
-	conn, d := c.conn, c.dialing
+	d := c.dialing
 	c.mu.Unlock()
 	if d != nil {
 		d.cancel()
 		<-d.done
-		conn = d.conn
 	}
-	if conn != nil {
-		conn.fail(errorf(CodeClosed, "the client for %s was closed", c.address))
+	c.mu.Lock()
+	conns := slices.Collect(maps.Keys(c.conns))
+	c.mu.Unlock()
+	for _, conn := range conns {
+		conn.fail(c.errClosed())
 		<-conn.ended
 	}
 }

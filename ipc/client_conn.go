@@ -24,7 +24,7 @@ type clientConn struct {
 
 	// These belong to who has the reading turn.
 	reader    *frameReader
-	completes uint64 // the call whose answer is complete when the current frame is, or zero
+	completes *pending // the call whose answer is complete when the current frame is, or nil
 
 	mu      sync.Mutex
 	calls   map[uint64]*pending
@@ -33,12 +33,13 @@ type clientConn struct {
 	leaving bool        // no more calls: the server does not want them, or the connection was idle
 	err     error       // why the connection is no more
 	watch   *time.Timer // see rest
-	watched bool        // watch is running
+	watchAt time.Time   // when watch runs out, zero if it does not run
 	used    time.Time   // when the last call ended
 }
 
 // pending is a call that waits for its answer.
 type pending struct {
+	id   uint64
 	done chan struct{} // holds one value when answer or err is set
 	sent atomic.Bool   // the server may have acted on it
 
@@ -48,6 +49,7 @@ type pending struct {
 
 	// These belong to who has the reading turn.
 	code  Code
+	ran   bool // what the server says of a call that failed
 	total uint64
 	part  *Payload // the answer as far as it has come
 	got   uint64   // bytes of an answer that nobody waits for any more
@@ -78,22 +80,21 @@ func (c *clientConn) call(ctx context.Context, req Request) (*Payload, error) {
 		return nil, err
 	}
 	call := newPending()
-	id, err := c.enter(call)
-	if err != nil {
+	if err := c.enter(call); err != nil {
 		args.Release()
 		return nil, err
 	}
-	headLen := writeCallHead(ctx, id, req, args)
-	begun, err := c.out.sendPayload(ctx, args, headLen, c.session.maxFrame, &call.sent, nil)
+	headLen := writeCallHead(ctx, call.id, req, args)
+	begun, err := c.out.sendPayload(ctx, args, outFrame{sent: &call.sent}, headLen, c.session.maxFrame)
 	switch {
 	case err == nil:
 	case ctx.Err() == nil:
-		return c.unsent(call)
+		return c.unsent(call, begun)
 	case !begun:
-		c.withdraw(id)
+		c.withdraw(call)
 		return nil, contextError(ctx.Err(), false)
 	default:
-		return c.abandon(ctx, id, call, true)
+		return c.abandon(ctx, call, true)
 	}
 	if c.takeTurn(call) {
 		c.readFor(ctx, call)
@@ -102,7 +103,7 @@ func (c *clientConn) call(ctx context.Context, req Request) (*Payload, error) {
 	case <-call.done:
 		return call.take()
 	case <-ctx.Done():
-		return c.abandon(ctx, id, call, false)
+		return c.abandon(ctx, call, false)
 	}
 }
 
@@ -123,24 +124,25 @@ func (c *clientConn) takeTurn(call *pending) bool {
 
 // readFor reads until the call has ended, or its context has, or the connection.
 func (c *clientConn) readFor(ctx context.Context, call *pending) {
+	stop := func() bool { return true }
 	if ctx.Done() != nil {
-		stop := context.AfterFunc(ctx, func() { c.conn.SetReadDeadline(time.Unix(1, 0)) })
-		defer stop()
+		stop = context.AfterFunc(ctx, func() { c.conn.SetReadDeadline(time.Unix(1, 0)) })
 	}
-	for len(call.done) == 0 {
-		err := c.next()
-		switch {
-		case err == nil:
-		case !interrupted(err):
-			c.lose(err)
-			return
-		case ctx.Err() != nil:
-			c.passTurn()
-			return
-		default:
-			// The context of an earlier call ended just when that call had.
+	var err error
+	for err == nil && len(call.done) == 0 {
+		if err = c.next(); interrupted(err) {
+			// By this context or, late, by that of an earlier call. The deadline goes first: else one that this context
+			// sets meanwhile would be lost.
 			c.conn.SetReadDeadline(time.Time{})
+			if err = nil; ctx.Err() != nil {
+				break
+			}
 		}
+	}
+	stop()
+	if err != nil {
+		c.lose(err)
+		return
 	}
 	c.passTurn()
 }
@@ -195,8 +197,9 @@ const watchDelay = 20 * time.Millisecond
 
 // watchLocked sees to it that rest is called about d from now, or earlier.
 func (c *clientConn) watchLocked(d time.Duration) {
-	if !c.watched && c.err == nil {
-		c.watched = true
+	at := time.Now().Add(d)
+	if c.err == nil && (c.watchAt.IsZero() || at.Before(c.watchAt)) {
+		c.watchAt = at
 		c.watch.Reset(d)
 	}
 }
@@ -206,7 +209,7 @@ func (c *clientConn) watchLocked(d time.Duration) {
 func (c *clientConn) rest() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.watched = false
+	c.watchAt = time.Time{}
 	quiet := time.Since(c.used)
 	switch {
 	case c.err != nil || c.reading && len(c.calls) > 0:
@@ -224,20 +227,22 @@ func (c *clientConn) rest() {
 	}
 }
 
-// unsent is the end of a call during whose sending the connection failed. The reader is about to tell all calls.
-func (c *clientConn) unsent(call *pending) (*Payload, error) {
+// unsent is the end of a call during whose sending the connection failed. If none of it was written, another connection
+// may be tried.
+func (c *clientConn) unsent(call *pending, begun bool) (*Payload, error) {
+	c.fail(errorf(CodeUnavailable, "the connection to %s ended", c.client.address))
 	<-call.done
-	if !call.sent.Load() && asError(call.err).Code == CodeUnavailable {
+	if !begun && !call.sent.Load() && call.err != nil && asError(call.err).Code == CodeUnavailable {
 		return nil, errNotSent
 	}
 	return call.answer, call.err
 }
 
 // withdraw takes back a call that the server has not heard of.
-func (c *clientConn) withdraw(id uint64) {
+func (c *clientConn) withdraw(call *pending) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.calls, id)
+	delete(c.calls, call.id)
 }
 
 // writeCallHead puts the head of a call's frame before its arguments, and returns its length.
@@ -251,33 +256,39 @@ func writeCallHead(ctx context.Context, id uint64, req Request, args *Payload) i
 	return n
 }
 
-// enter gives a call its id.
-func (c *clientConn) enter(call *pending) (uint64, error) {
+// enter gives a call its id. More calls than the server takes are refused here: it would refuse them, too.
+func (c *clientConn) enter(call *pending) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {
 		switch asError(c.err).Code {
 		case CodeBusy, CodeDenied, CodeMismatch, CodeClosed:
-			return 0, c.err // another connection would end the same way
+			return c.err // another connection would end the same way
 		}
 	}
 	if c.err != nil || c.leaving {
-		return 0, errNotSent
+		return errNotSent
+	}
+	if limit := c.session.peer.maxCalls; uint64(len(c.calls)) >= uint64(limit) {
+		return errorf(CodeBusy, "%d calls are in flight on this connection already, the server takes no more (MaxCalls)", len(c.calls))
 	}
 	c.lastID++
-	c.calls[c.lastID] = call
-	return c.lastID, nil
+	call.id = c.lastID
+	c.calls[call.id] = call
+	return nil
 }
 
 // abandon gives a call up whose context has ended, and tells the server. If its end came just now, it has that end; but
 // where only half of it was sent, the server has to be told all the same.
-func (c *clientConn) abandon(ctx context.Context, id uint64, call *pending, half bool) (*Payload, error) {
+func (c *clientConn) abandon(ctx context.Context, call *pending, half bool) (*Payload, error) {
 	c.mu.Lock()
-	_, waiting := c.calls[id]
-	call.abandoned = waiting
+	_, waiting := c.calls[call.id]
+	if waiting {
+		call.abandoned = true
+	}
 	c.mu.Unlock()
 	if waiting || half {
-		cancel := appendHeader(make([]byte, 0, headerSize), header{kind: kindCancel, call: id})
+		cancel := appendHeader(make([]byte, 0, headerSize), header{kind: kindCancel, call: call.id})
 		c.out.send(ctx, outFrame{body: cancel}, true)
 	}
 	if !waiting {
@@ -306,6 +317,7 @@ func (c *clientConn) lose(err error) {
 		failed.MayHaveRun = call.sent.Load()
 		call.end(nil, &failed)
 	}
+	c.client.forget(c)
 	close(c.ended)
 }
 
@@ -317,7 +329,7 @@ func newPending() *pending { return pendings.Get().(*pending) }
 // take takes the end of a call, once done has told of it.
 func (p *pending) take() (*Payload, error) {
 	answer, err := p.answer, p.err
-	if err == nil {
+	if err == nil && p.sent.Load() { // else its frame is still on its way
 		p.reset()
 		pendings.Put(p)
 	}
@@ -326,7 +338,7 @@ func (p *pending) take() (*Payload, error) {
 
 func (p *pending) reset() {
 	p.answer, p.part = nil, nil
-	p.code, p.total, p.got = 0, 0, 0
+	p.code, p.ran, p.total, p.got = 0, false, 0, 0
 	p.sent.Store(false)
 }
 
@@ -383,9 +395,9 @@ func (c *clientConn) finishFrame() error {
 	if err := c.reader.part(); err != nil {
 		return err
 	}
-	if id := c.completes; id != 0 {
-		c.completes = 0
-		c.finish(id, nil)
+	if call := c.completes; call != nil {
+		c.completes = nil
+		c.finish(call, nil)
 	}
 	return nil
 }
@@ -419,9 +431,9 @@ func (c *clientConn) onAnswer(h header, fixed []byte) error {
 	case p.total > uint64(c.client.config.MaxPayload):
 		return protocolErrorf("an answer of %d bytes, at most %d are taken", p.total, c.client.config.MaxPayload)
 	}
-	call.code, call.total = p.code, p.total
+	call.code, call.total, call.ran = p.code, p.total, h.flags&flagRan != 0
 	if wanted {
-		call.part = newPayload(int(min(p.total, commitStep)))
+		call.part = newPayload(c.reader.rest)
 	}
 	return c.onPart(h, call)
 }
@@ -429,7 +441,7 @@ func (c *clientConn) onAnswer(h header, fixed []byte) error {
 func (c *clientConn) onChunk(h header) error {
 	call, wanted := c.lookup(h.call)
 	if h.flags&flagAbort != 0 && call != nil {
-		c.finish(h.call, &Error{Code: CodeCanceled, Message: "the server gave the call up", MayHaveRun: true})
+		c.finish(call, &Error{Code: CodeCanceled, Message: "the server gave the call up", MayHaveRun: true})
 		return nil
 	}
 	if call == nil || call.total == 0 {
@@ -458,28 +470,34 @@ func (c *clientConn) onPart(h header, call *pending) error {
 		call.got += part
 	}
 	if h.flags&flagMore == 0 {
-		c.completes = h.call
+		c.completes = call
 	}
 	return nil
 }
 
 // finish ends a call with the answer that has arrived, or with err.
-func (c *clientConn) finish(id uint64, err error) {
+func (c *clientConn) finish(call *pending, failed error) {
 	c.mu.Lock()
-	call := c.calls[id]
-	delete(c.calls, id)
+	_, known := c.calls[call.id] // else it was withdrawn while a server answered it too early
+	wanted := known && !call.abandoned
+	delete(c.calls, call.id)
 	c.used = time.Now()
 	last := c.leaving && len(c.calls) == 0
 	c.mu.Unlock()
 	answer := call.part
-	if err == nil && call.code != CodeOK && answer != nil {
-		err = parseError(call.code, answer.Bytes())
+	if failed == nil && call.code != CodeOK && answer != nil {
+		e := parseError(call.code, answer.Bytes())
+		e.MayHaveRun = call.ran
+		failed = e
 	}
-	if (err != nil || call.abandoned) && answer != nil {
+	if (failed != nil || !wanted) && answer != nil {
 		answer.Release()
 		answer = nil
 	}
-	call.end(answer, err)
+	call.part = nil
+	if known {
+		call.end(answer, failed)
+	}
 	if last {
 		c.out.fail(net.ErrClosed) // the next read ends the connection
 	}
@@ -492,7 +510,7 @@ func (c *clientConn) onGoAway(body []byte) error {
 		return err
 	}
 	if e.Code != CodeOK {
-		return e
+		return refusal(e)
 	}
 	c.client.leave(c)
 	c.mu.Lock()

@@ -33,7 +33,7 @@ type Config struct {
 	// connects anew. Default 5 min. Unused by servers.
 	IdleTimeout time.Duration
 	// ConnLost, where set, is called by a server once for each connection that ended in any other way than
-	// by a client that had no calls in flight and closed it. It must not block.
+	// by a client that had no calls in flight and closed it, and when one could not be accepted. It must not block.
 	ConnLost func(err error)
 }
 

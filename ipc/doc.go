@@ -8,8 +8,8 @@
 // # Threat model
 //
 // A peer runs under the same user id, which the kernel vouches for; nothing else about it is trusted. All it
-// sends is bounds-checked before use, memory is committed as bytes arrive and never on a peer's word alone,
-// and each thing a peer can pile up (connections, calls, bytes being assembled, answers it does not read) has
+// sends is bounds-checked before use, memory is made ready in proportion to the bytes that have come and never on a
+// peer's word alone, and each thing a peer can pile up (connections, calls, bytes being assembled, answers it does not read) has
 // a finite bound in [Config]. A peer that breaks the protocol loses its connection and nothing more.
 //
 // # Ideas kept apart
@@ -24,6 +24,6 @@
 //
 // # Locks
 //
-// Server.mu, serverConn.mu, Client.mu, clientConn.mu and sender.mu are leaves: no code of this package takes
-// one while it holds another, but for Server.mu before serverConn.mu and Client.mu before clientConn.mu.
+// sender.mu is taken before serverConn.mu, and that before callContext.mu. Otherwise no lock of this package is taken
+// while another is held.
 package ipc

@@ -22,3 +22,41 @@ func ListenAsOtherUser(address string, handler Handler, config Config) (*Server,
 		return errorf(CodeDenied, "the peer runs as another user")
 	})
 }
+
+// Running is how many calls a server has not done with.
+func Running(s *Server) (n int) {
+	for _, c := range s.snapshot() {
+		c.mu.Lock()
+		n += c.running
+		c.mu.Unlock()
+	}
+	return n
+}
+
+// Calls is how many calls a client has in flight on its connection.
+func Calls(c *Client) int {
+	conn := current(c)
+	if conn == nil {
+		return 0
+	}
+	conn.mu.Lock()
+	defer conn.mu.Unlock()
+	return len(conn.calls)
+}
+
+// Watched tells whether a goroutine watches a client's idle connection.
+func Watched(c *Client) bool {
+	conn := current(c)
+	if conn == nil {
+		return false
+	}
+	conn.mu.Lock()
+	defer conn.mu.Unlock()
+	return conn.reading && len(conn.calls) == 0
+}
+
+func current(c *Client) *clientConn {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.conn
+}

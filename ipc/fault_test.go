@@ -26,6 +26,7 @@ func TestBadClients(t *testing.T) {
 	}{
 		{"garbage instead of a hello", bytes.Repeat([]byte("GET / HTTP/1.1\r\n"), 8), true, "no c2 hello"},
 		{"hello of another version", rawHello(2), true, "version 2"},
+		{"hello with reserved bytes set", patched(rawHello(1), 60, 1), true, "reserved bytes"},
 		{"hello with too small a frame", patched(rawHello(1), 48, 1, 0, 0, 0), true, "frames of 1 bytes"},
 		{"hello with too many extensions", patched(rawHello(1), 12, 0, 0, 1, 0), true, "65536 bytes of extensions"},
 		{"hello with an extension that must be understood", append(patched(rawHello(1), 12, 4, 0, 0, 0), 1, 0x80, 0, 0), true, "must be understood"},
@@ -35,6 +36,7 @@ func TestBadClients(t *testing.T) {
 		{"frame of kind 0", rawFrame(0, 0, 1, nil), false, "kind 0"},
 		{"unknown kind", rawFrame(99, 0, 1, nil), false, "unknown kind 99"},
 		{"unknown flag", rawFrame(kCancel, 0x40, 1, nil), false, "reserved bits"},
+		{"flag for servers to set", rawFrame(kCancel, 4, 1, nil), false, "only answers have"},
 		{"frame for servers to send", rawFrame(kAnswer, 0, 1, make([]byte, 16)), false, "for servers to send"},
 		{"call that is too short", rawFrame(kCall, 0, 1, make([]byte, 31)), false, "at least 32"},
 		{"call that ends early", rawCall(1, 0, methodEcho, 10, []byte("five!")), false, "ends after 5"},
@@ -227,7 +229,7 @@ func badServer(t *testing.T, greet bool, serve func(net.Conn)) string {
 			}
 			if greet {
 				io.ReadFull(c, make([]byte, 64))
-				c.Write(patched(rawHello(1), 52, 10))
+				c.Write(patched(rawHello(1), 52, 0, 16)) // takes 4096 calls
 			}
 			serve(c)
 			c.Close()

@@ -40,8 +40,9 @@ type flags uint8
 const (
 	flagMore  flags = 1 << 0 // the payload goes on in chunk frames
 	flagAbort flags = 1 << 1 // of a chunk: the rest of the payload will not come
+	flagRan   flags = 1 << 2 // of a failed answer: the resource may have run the call all the same
 
-	knownFlags = flagMore | flagAbort
+	knownFlags = flagMore | flagAbort | flagRan
 )
 
 // fixed is the size of the part of the frame's body that is not payload.
@@ -64,8 +65,8 @@ func appendHeader(dst []byte, h header) []byte {
 }
 
 // parseHeader reads a header from the first headerSize bytes of src, of which there must be as many. The body may be
-// no longer than max.
-func parseHeader(src []byte, max uint32) (header, error) {
+// no longer than limit.
+func parseHeader(src []byte, limit uint32) (header, error) {
 	_ = src[headerSize-1]
 	h := header{
 		length: binary.LittleEndian.Uint32(src),
@@ -74,8 +75,8 @@ func parseHeader(src []byte, max uint32) (header, error) {
 		call:   binary.LittleEndian.Uint64(src[8:]),
 	}
 	switch {
-	case h.length > max:
-		return h, protocolErrorf("a frame of %d bytes, at most %d are taken", h.length, max)
+	case h.length > limit:
+		return h, protocolErrorf("a frame of %d bytes, at most %d are taken", h.length, limit)
 	case h.kind == 0:
 		return h, protocolErrorf("a frame of kind 0")
 	case h.kind&kindOptional != 0:
@@ -86,6 +87,8 @@ func parseHeader(src []byte, max uint32) (header, error) {
 		return h, protocolErrorf("reserved bits are set in a frame of kind %d", h.kind)
 	case h.flags&flagAbort != 0 && (h.kind != kindChunk || h.flags&flagMore != 0 || h.length != 0):
 		return h, protocolErrorf("a frame of kind %d with an abort flag that has no meaning there", h.kind)
+	case h.flags&flagRan != 0 && h.kind != kindAnswer:
+		return h, protocolErrorf("a frame of kind %d with a flag that only answers have", h.kind)
 	case h.flags&flagMore != 0 && (h.kind == kindCancel || h.kind == kindGoAway):
 		return h, protocolErrorf("a frame of kind %d that says more will follow", h.kind)
 	case h.kind == kindCancel && h.length != 0, h.kind == kindGoAway && h.length > maxGoAway:

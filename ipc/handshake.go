@@ -160,10 +160,22 @@ func readRefusal(r *frameReader) error {
 	if err != nil {
 		return err
 	}
-	return e
+	if e.Code == CodeOK {
+		return protocolErrorf("a refusal without a reason")
+	}
+	return refusal(e)
 }
 
-// connect dials path. A full backlog of the server's (EAGAIN, for Unix sockets) is waited out.
+// refusal is why a server wants no calls, or no more. A code that does not say that is taken for one of its faults.
+func refusal(e *Error) *Error {
+	switch e.Code {
+	case CodeUnavailable, CodeBusy, CodeMismatch, CodeDenied, CodeInvalid, CodeDeadline:
+		return e
+	}
+	return errorf(CodeInternal, "the server ends the connection with code %d: %s", e.Code, e.Message)
+}
+
+// connect dials path. A full backlog of the server's is waited out.
 func connect(ctx context.Context, path string) (*socket, error) {
 	var d net.Dialer
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {

@@ -95,6 +95,8 @@ func parseHello(src []byte) (h hello, extensions int, err error) {
 	switch {
 	case ext > maxExtensions:
 		return h, 0, protocolErrorf("a hello with %d bytes of extensions, at most %d are taken", ext, maxExtensions)
+	case binary.LittleEndian.Uint32(src[60:]) != 0:
+		return h, 0, protocolErrorf("a hello whose reserved bytes are set")
 	case h.maxFrame < minFrame:
 		return h, 0, protocolErrorf("a hello that takes frames of %d bytes only, at least %d are needed", h.maxFrame, minFrame)
 	}

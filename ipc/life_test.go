@@ -390,6 +390,7 @@ func TestShutdownWithNothingToWaitFor(t *testing.T) {
 	if err := echo(t.Context(), f.client(ipc.Config{}), []byte("x")); err != nil {
 		t.Fatal(err)
 	}
+	eventually(t, "the server is done with the call", func() bool { return ipc.Running(f.server) == 0 })
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := f.server.Shutdown(ctx); err != nil {

@@ -29,7 +29,7 @@ func listen(address string) (*socketFile, error) {
 	}
 	if !strings.HasPrefix(address, Scheme+"/") {
 		if err := makeRuntimeDir(); err != nil {
-			return nil, &Error{Code: CodeDenied, Message: err.Error()}
+			return nil, &Error{Code: dirCode(err), Message: err.Error()}
 		}
 	}
 	unlock, err := lockDir(filepath.Dir(path))
@@ -89,11 +89,21 @@ func removeDead(path string) error {
 		return errorf(CodeBusy, "another server listens there; stop it or use another address")
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return os.Remove(path)
-	case errors.Is(err, syscall.EAGAIN): // its queue is full, so it lives
+	case isBacklogFull(err): // it lives
 		return errorf(CodeBusy, "another server listens there; stop it or use another address")
 	}
 	return err
 }
+
+func dirCode(err error) Code {
+	if errors.Is(err, fs.ErrNotExist) {
+		return CodeUnavailable
+	}
+	return CodeDenied
+}
+
+// isBacklogFull tells whether a server lives but has not accepted the connections before this one.
+func isBacklogFull(err error) bool { return errors.Is(err, syscall.EAGAIN) }
 
 func codeOf(err error, otherwise Code) Code {
 	var e *Error

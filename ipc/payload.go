@@ -111,15 +111,15 @@ func putPayload(p *Payload) {
 	}
 }
 
-// commitStep is how far memory for an announced payload is made ready ahead of the bytes that came.
-const commitStep = 64 << 20
+// growth is how many times as much memory as has come is made ready for a payload that is announced to be larger. Eight
+// costs one byte in seven to be copied again, and lets a peer that only announces have nothing.
+const growth = 8
 
-// room returns where the next n bytes of the payload go, which is to become total bytes long. Memory for all of it is
-// made ready at once up to commitStep, and then twice as much as has come.
+// room returns where the next n bytes of the payload go, which is to become total bytes long.
 func (p *Payload) room(n int, total uint64) []byte {
 	have := len(p.buf)
 	if have+n > cap(p.buf) {
-		size := min(total+headroom, uint64(max(2*(have+n), commitStep)))
+		size := min(total+headroom, growth*uint64(have+n))
 		grown := make([]byte, have, size)
 		copy(grown, p.buf)
 		p.buf = grown

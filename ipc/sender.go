@@ -21,9 +21,13 @@ type outFrame struct {
 	head, body []byte
 	payload    *Payload     // released when the frame has been written or dropped
 	sent       *atomic.Bool // set before the first byte of the frame is written
+	last       func()       // called when there is room for the frame, before it is queued or written
 }
 
-func (f *outFrame) size() int { return len(f.head) + len(f.body) }
+// frameCost is what a frame in the queue takes apart from its bytes.
+const frameCost = 512
+
+func (f *outFrame) size() int { return frameCost + len(f.head) + len(f.body) }
 
 func (f *outFrame) done() {
 	if f.payload != nil {
@@ -83,6 +87,9 @@ func (s *sender) send(ctx context.Context, f outFrame, urgent bool) error {
 		f.done()
 		return err
 	}
+	if f.last != nil {
+		f.last()
+	}
 	if s.writing || f.head != nil {
 		s.enqueueLocked(f)
 		s.mu.Unlock()
@@ -108,9 +115,13 @@ func (s *sender) send(ctx context.Context, f outFrame, urgent bool) error {
 	}
 	f.body = f.body[n:]
 	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		f.done()
+		return s.err
+	}
 	s.queue = append([]outFrame{f}, s.queue...)
 	s.queued += f.size()
-	s.mu.Unlock()
 	go s.flush()
 	return nil
 }
@@ -219,6 +230,10 @@ func (s *sender) fail(err error) {
 	}
 	s.queue = nil
 	s.wakeLocked()
+	if s.idle != nil {
+		close(s.idle)
+		s.idle = nil
+	}
 	s.mu.Unlock()
 	s.conn.Close()
 }
@@ -259,36 +274,31 @@ func (e *stallError) Error() string {
 
 // sendPayload sends p in one frame where that is large enough, else in chunks between which other frames find their way.
 // The first frame's head, which has headLen bytes, has been written before the payload's bytes, but for its length and
-// flags. It takes over the caller's reference of p. The last frame is what the peer acts on: answered,
-// where not nil, leaves the calls in flight before it is handed on, and sent is set before it is written. If ctx ends on the way, begun tells whether the peer waits for the rest.
-func (s *sender) sendPayload(ctx context.Context, p *Payload, headLen, maxFrame int, sent *atomic.Bool, answered *Call) (begun bool, err error) {
+// flags. It takes over the caller's reference of p. The last frame, which is what the peer acts on, has the sent and last
+// of end. If ctx ends on the way, begun tells whether the peer waits for the rest.
+func (s *sender) sendPayload(ctx context.Context, p *Payload, end outFrame, headLen, maxFrame int) (begun bool, err error) {
 	defer p.Release()
-	var head []byte
 	frame := p.buf[headroom-headLen:] // what is to be sent; at first with its head, later without
-	body := headLen - headerSize + len(p.Bytes())
+	left := headLen - headerSize + len(p.Bytes())
 	for {
-		n := min(body, maxFrame)
-		body -= n
+		n := min(left, maxFrame)
+		left -= n
 		f := outFrame{payload: p}
+		head := frame
 		if begun {
 			f.head = chunkHead(p.head(headLen))
-			f.body, frame = frame[:n], frame[n:]
-			head = f.head
+			f.body, frame, head = frame[:n], frame[n:], f.head
 		} else {
 			f.body, frame = frame[:headerSize+n], frame[headerSize+n:]
-			head = f.body
 		}
-		if body > 0 {
+		if left > 0 {
 			patchHeader(head, n, flagMore)
 		} else {
 			patchHeader(head, n, 0)
-			f.sent = sent
-			if answered != nil {
-				answered.leave()
-			}
+			f.sent, f.last = end.sent, end.last
 		}
 		p.retain()
-		if err := s.send(ctx, f, false); err != nil || body == 0 {
+		if err := s.send(ctx, f, false); err != nil || left == 0 {
 			return begun || err == nil, err
 		}
 		begun = true
@@ -305,5 +315,5 @@ func chunkHead(head []byte) []byte {
 
 func patchHeader(head []byte, length int, f flags) {
 	binary.LittleEndian.PutUint32(head, uint32(length))
-	head[5] = byte(f)
+	head[5] = head[5]&^byte(flagMore|flagAbort) | byte(f)
 }

@@ -6,11 +6,10 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 )
 
-// Handler runs the calls that a server receives, each on a goroutine of its own.
+// Handler runs the calls that a server receives, as many at once as clients make.
 type Handler interface {
 	// ServeCall runs one call and returns its result, made by Call.Encode, or an error, which is answered with
 	// its *Error if it has one and CodeInternal otherwise. ctx ends with the call's deadline, when the client
@@ -30,9 +29,10 @@ type Server struct {
 	wg       sync.WaitGroup // the accept loop and the connections
 	watchdog watchdog
 
-	mu      sync.Mutex
-	conns   map[*net.UnixConn]*serverConn // nil while they shake hands
-	closing bool
+	mu       sync.Mutex
+	conns    map[*net.UnixConn]*serverConn // nil while they shake hands
+	refusing int                           // connections that are being told that there are too many
+	closing  bool
 }
 
 // Listen binds address (see [SocketPath]) and starts to serve. A socket file left by a dead server is replaced;
@@ -86,7 +86,12 @@ func (s *Server) accept() {
 
 // converse is the life of a connection, up to dismiss.
 func (s *Server) converse(conn *net.UnixConn) {
-	c, err := s.welcome(conn, s.admit(conn))
+	refusal := s.admit(conn)
+	if refusal == errCrowd {
+		s.dismiss(conn, nil)
+		return
+	}
+	c, err := s.welcome(conn, refusal)
 	if err == nil {
 		err = s.settle(conn, c)
 	}
@@ -118,7 +123,11 @@ func (s *Server) welcome(conn *net.UnixConn, refusal error) (*serverConn, error)
 func (s *Server) dismiss(conn *net.UnixConn, err error) {
 	conn.Close()
 	s.mu.Lock()
-	delete(s.conns, conn)
+	if _, admitted := s.conns[conn]; admitted {
+		delete(s.conns, conn)
+	} else {
+		s.refusing--
+	}
 	closing := s.closing
 	s.mu.Unlock()
 	if err != nil && !closing {
@@ -127,18 +136,27 @@ func (s *Server) dismiss(conn *net.UnixConn, err error) {
 	s.wg.Done()
 }
 
+// maxRefusing bounds how many connections are told why they are refused. More are closed without a word.
+const maxRefusing = 64
+
+var errCrowd = errors.New("too many connections to tell each that there are too many")
+
 // admit enters a new connection, or says why there can't be another.
 func (s *Server) admit(conn *net.UnixConn) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !s.closing && len(s.conns) < s.config.MaxConns {
+		s.conns[conn] = nil
+		return nil
+	}
+	s.refusing++
 	switch {
+	case s.refusing > maxRefusing:
+		return errCrowd
 	case s.closing:
 		return errClosing()
-	case len(s.conns) >= s.config.MaxConns:
-		return errorf(CodeBusy, "the server has %d connections already (MaxConns)", len(s.conns))
 	}
-	s.conns[conn] = nil
-	return nil
+	return errorf(CodeBusy, "the server has %d connections already (MaxConns)", len(s.conns))
 }
 
 // settle tells that a connection has been greeted, so that a shutdown drains it rather than cut it off.
@@ -206,7 +224,7 @@ func (s *Server) stop() {
 	}
 }
 
-// Close ends all connections and the contexts of their calls, and returns when no goroutine of the server's own is left;
+// Close ends all connections and the contexts of their calls, and returns when nothing is read from them any more;
 // handlers that ignore their context may still run. It is idempotent.
 func (s *Server) Close() {
 	s.stop()
@@ -215,5 +233,3 @@ func (s *Server) Close() {
 	}
 	s.wg.Wait()
 }
-
-func isBacklogFull(err error) bool { return errors.Is(err, syscall.EAGAIN) }

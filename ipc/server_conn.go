@@ -78,12 +78,13 @@ type serverConn struct {
 	closed   bool
 	draining bool
 	drained  chan struct{} // closed when draining and no call is left
+	ended    chan struct{} // closed when nothing is read any more
 }
 
 func newServerConn(s *Server, conn *socket, r *frameReader, sess session) *serverConn {
 	c := &serverConn{
 		server: s, conn: conn, session: sess, reader: r, out: newSender(conn, s.config.StallTimeout),
-		calls: make(map[uint64]*Call), drained: make(chan struct{}),
+		calls: make(map[uint64]*Call), drained: make(chan struct{}), ended: make(chan struct{}),
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c
@@ -109,21 +110,38 @@ func (c *serverConn) run() {
 	}
 }
 
+// farewellTime is how long a client that was told to go, and has its answers, may take to close the connection.
+const farewellTime = 500 * time.Millisecond
+
+// awaitFarewell waits for the client to go. Calls that crossed the message are refused meanwhile: closing at once would
+// leave their callers without knowing that they did not run.
+func (c *serverConn) awaitFarewell(ctx context.Context) {
+	timer := time.NewTimer(farewellTime)
+	defer timer.Stop()
+	select {
+	case <-c.ended:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
 // hangUp ends the connection, after telling a client that broke the protocol. It returns what is worth a log line.
 func (c *serverConn) hangUp(err error) error {
 	var broken *protocolError
 	if errors.As(err, &broken) {
+		c.out.send(c.ctx, outFrame{body: appendGoAway(nil, goAwayFor(err))}, true)
 		c.out.wait(c.ctx)
-		part(c.conn, appendGoAway(nil, goAwayFor(err)))
+		part(c.conn, nil)
 	}
 	return c.end(err)
 }
 
 // end closes the connection and cancels its calls. It returns what is worth telling about err, if anything.
 func (c *serverConn) end(err error) error {
+	running := c.wanted()
 	c.close()
+	defer close(c.ended)
 	c.mu.Lock()
-	running := c.running // they end by themselves, now that their contexts have
 	for id, call := range c.calls {
 		if call.state != callRunning {
 			call.drop()
@@ -142,6 +160,18 @@ func (c *serverConn) end(err error) error {
 		return fmt.Errorf("client with pid %d: %w", c.session.peer.pid, err)
 	}
 	return nil
+}
+
+// wanted is how many calls run that the client has not given up.
+func (c *serverConn) wanted() (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, call := range c.calls {
+		if call.state == callRunning && call.ctx.Err() == nil {
+			n++
+		}
+	}
+	return n
 }
 
 // close ends the connection and the contexts of its calls. The reading goroutine does the rest.
@@ -179,7 +209,11 @@ func (c *serverConn) next() (*Call, error) {
 	if err != nil || call == nil || h.flags&flagMore != 0 {
 		return nil, err
 	}
-	c.begin(call)
+	if !c.begin(call) {
+		c.forget(call)
+		c.answerError(call, errClosing())
+		return nil, nil
+	}
 	return call, nil
 }
 
@@ -205,7 +239,7 @@ func (c *serverConn) onCall(h header, fixed []byte) (*Call, error) {
 		c.answerError(call, refusal)
 		return nil, nil
 	}
-	call.args = newPayload(int(min(p.total, commitStep)))
+	call.args = newPayload(int(part))
 	c.reader.keep(call.args, p.total)
 	return call, nil
 }
@@ -312,18 +346,23 @@ func (c *Call) drop() {
 // leave takes a call out of those in flight: with its answer the client may take it for ended.
 func (c *Call) leave() {
 	c.conn.mu.Lock()
-	delete(c.conn.calls, c.id)
+	if c.conn.calls[c.id] == c {
+		delete(c.conn.calls, c.id)
+	}
 	c.conn.mu.Unlock()
 }
 
-// begin makes a call whose arguments have arrived one that runs.
-func (c *serverConn) begin(call *Call) {
+// begin makes a call whose arguments have arrived one that runs, unless the server is shutting down.
+func (c *serverConn) begin(call *Call) bool {
 	if call.timeout > 0 {
 		call.ctx.deadline = time.Now().Add(call.timeout)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if call.state == callArriving && call.chunked {
+	if c.draining {
+		return false
+	}
+	if call.chunked {
 		c.arriving -= call.total
 	}
 	call.state = callRunning
@@ -332,11 +371,12 @@ func (c *serverConn) begin(call *Call) {
 		call.ctx.end(context.Canceled)
 	}
 	call.alone = len(c.calls) == 1
+	return true
 }
 
 // serve runs a call and answers it, even if the handler ends its goroutine.
 func (c *serverConn) serve(call *Call) {
-	err := error(errorf(CodeInternal, "the resource ended its goroutine"))
+	err := error(&Error{Code: CodeInternal, Message: "the resource ended its goroutine", MayHaveRun: true})
 	var result *Payload
 	defer func() {
 		call.drop()
@@ -349,7 +389,7 @@ func (c *serverConn) serve(call *Call) {
 func (c *serverConn) finish(call *Call, result *Payload, err error) {
 	if err == nil && errors.Is(call.ctx.Err(), context.Canceled) {
 		result.Release()
-		err = &Error{Code: CodeCanceled}
+		err = &Error{Code: CodeCanceled, MayHaveRun: true}
 	}
 	if err != nil {
 		c.answerError(call, asError(err))
@@ -381,25 +421,28 @@ func (c *serverConn) answerError(call *Call, e *Error) {
 	p := newPayload(len(e.Message) + headroom)
 	p.buf = appendError(p.buf, e, c.session.maxSend)
 	headLen := writeAnswerHead(call, max(e.Code, 1), p)
-	var running *Call
+	var end outFrame
 	if call.state == callRunning {
-		running = call
+		end.last = call.leave
 	}
-	c.out.sendPayload(c.ctx, p, headLen, c.session.maxFrame, nil, running) // fails with the connection only
+	if e.MayHaveRun {
+		p.head(headLen)[5] |= byte(flagRan)
+	}
+	c.out.sendPayload(c.ctx, p, end, headLen, c.session.maxFrame) // fails with the connection only
 }
 
 // answerResult sends a result. If the call ends while the result waits for the client to read, the client has given
 // the call up as well, and is told just that.
 func (c *serverConn) answerResult(call *Call, result *Payload) {
 	headLen := writeAnswerHead(call, CodeOK, result)
-	switch begun, err := c.out.sendPayload(&call.ctx, result, headLen, c.session.maxFrame, nil, call); {
+	switch begun, err := c.out.sendPayload(&call.ctx, result, outFrame{last: call.leave}, headLen, c.session.maxFrame); {
 	case err == nil:
 	case begun:
 		call.leave()
 		abort := appendHeader(nil, header{kind: kindChunk, flags: flagAbort, call: call.id})
 		c.out.send(c.ctx, outFrame{body: abort}, true)
 	default:
-		c.answerError(call, &Error{Code: CodeCanceled})
+		c.answerError(call, &Error{Code: CodeCanceled, MayHaveRun: true})
 	}
 }
 
@@ -421,12 +464,15 @@ func (c *serverConn) drain(ctx context.Context) (drained bool) {
 	c.out.send(c.ctx, outFrame{body: appendGoAway(nil, &Error{Code: CodeOK, Message: "shutting down"})}, true)
 	select {
 	case <-c.drained:
-		return c.out.wait(ctx)
+		answered := c.out.wait(ctx)
+		c.awaitFarewell(ctx)
+		return answered
 	case <-c.ctx.Done():
 		return true // the client is gone, its calls with it
 	case <-ctx.Done():
 		c.mu.Lock()
-		defer c.mu.Unlock()
-		return c.running == 0
+		idle := c.running == 0
+		c.mu.Unlock()
+		return idle && c.out.wait(ctx)
 	}
 }

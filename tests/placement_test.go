@@ -201,8 +201,8 @@ func TestPanics(t *testing.T) {
 			if !errors.Is(err, c2.ErrInternal) || !errors.As(err, &e) || !strings.Contains(err.Error(), "the lab is on fire") {
 				p.Fatalf("a panic arrives as %v", err)
 			}
-			if e.Resource != "lab" || e.Method != "Panic" {
-				p.Errorf("the error is said to be of %s.%s", e.Resource, e.Method)
+			if e.Resource != "lab" || e.Method != "Panic" || !e.MayHaveRun {
+				p.Errorf("got %+v, want lab, Panic and that it may have run", e)
 			}
 		}
 		if err := l.Nothing(p.Context()); err != nil {
@@ -676,6 +676,27 @@ func TestValuesThatCannotBeSent(t *testing.T) {
 			p.Errorf("a channel in an any: %v", err)
 		}
 	})
+}
+
+// TestResultsThatCannotBeSent: the call ran, and the caller is told that it may have.
+func TestResultsThatCannotBeSent(t *testing.T) {
+	leaktest.Check(t)
+	server := newNode(t)
+	if err := hostSuite(server); err != nil {
+		t.Fatal(err)
+	}
+	l, err := c2.Connect[Lab](t.Context(), "lab", c2.On(newNode(t, c2.MaxPayload(64<<10))), c2.At(server.Address()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = l.Bytes(t.Context(), 70_000)
+	var e *c2.Error
+	if !errors.Is(err, c2.ErrTooLarge) || !errors.As(err, &e) || !e.MayHaveRun {
+		t.Errorf("a result beyond MaxPayload: %v", err)
+	}
+	if b, err := l.Bytes(t.Context(), 60_000); err != nil || len(b) != 60_000 {
+		t.Errorf("one below: %d bytes, %v", len(b), err)
+	}
 }
 
 // TestSharedInProcess pins what is different in the resource's own process: nothing is copied.

@@ -11,7 +11,7 @@ const DefaultMaxPending = 16384
 
 var (
 	// ErrBusy is returned when the queue is full. The call did not run; it may be retried.
-	ErrBusy = errors.New("too many calls are waiting: retry later, or raise the resource's limit of pending calls")
+	ErrBusy = errors.New("too many calls are waiting: retry later, or register the resource with a larger MaxPending")
 	// ErrClosed is returned once the scheduler is closed. The call did not run.
 	ErrClosed = errors.New("closed to new calls: connect to the resource again")
 )
