@@ -33,9 +33,10 @@ func (c *Codec) Type() reflect.Type { return c.typ }
 // Schema describes the wire type. It is shared: do not change it.
 func (c *Codec) Schema() *Schema { return c.schema }
 
-// Size is how many bytes Append will add for v. It is exact but for two cases: types with
-// marshaling methods count as a few bytes, and long slices and maps of small values are measured
-// by their first elements. It is 0 for a value that Append will refuse.
+// Size is how many bytes Append will add for v. It is exact but for three cases: what may have to
+// be aligned counts as if it took the most padding (11 bytes for a typed array, 65 for a
+// transferable), types with marshaling methods count as a few bytes, and long slices and maps of
+// small values are measured by their first elements. It is 0 for a value that Append will refuse.
 func (c *Codec) Size(v reflect.Value) int {
 	if c.check(v) != nil {
 		return 0
@@ -43,12 +44,21 @@ func (c *Codec) Size(v reflect.Value) int {
 	return max(0, c.plan.size(v, enc{}))
 }
 
-// Append adds v to dst as one CBOR item. After an error dst has its old length.
+// Append adds v to dst as one CBOR item. After an error dst has its old length. It is
+// AppendAligned for a payload that begins with dst.
 func (c *Codec) Append(dst []byte, v reflect.Value) ([]byte, error) {
+	return c.AppendAligned(dst, 0, v)
+}
+
+// AppendAligned adds v to dst as one CBOR item of a payload that begins at dst[base], which is
+// where the reader will have memory aligned to 64 bytes. Slices of numbers of 64 bytes and more
+// then begin at a multiple of their element's size, counted from base, and transferables with a
+// View at a multiple of 64, so that [Codec.View] need not copy them.
+func (c *Codec) AppendAligned(dst []byte, base int, v reflect.Value) ([]byte, error) {
 	if err := c.check(v); err != nil {
 		return dst, err
 	}
-	out, err := c.plan.append(dst, v, enc{})
+	out, err := c.plan.append(dst, v, enc{base: base})
 	if err != nil {
 		return dst, err
 	}
@@ -59,23 +69,44 @@ func (c *Codec) Append(dst []byte, v reflect.Value) ([]byte, error) {
 // What v held is dropped, and what it holds then shares no memory with src. After an error v is
 // in an undefined state.
 func (c *Codec) Decode(src []byte, v reflect.Value) (rest []byte, err error) {
+	rest, _, err = c.decode(src, v, false)
+	return rest, err
+}
+
+// View is Decode for a caller who keeps src as it is for as long as v is in use, and will not
+// write to what v holds: byte slices in v, slices of numbers that lie aligned in src, and
+// transferables that have a View are left where they are. All else is copied: strings too, for Go
+// takes it that they never change, and they are handed on as if they were numbers. borrowed says
+// whether v refers to src at all, as a View is taken to make it do; if not, src is free. After an
+// error v is zero.
+func (c *Codec) View(src []byte, v reflect.Value) (rest []byte, borrowed bool, err error) {
+	rest, borrowed, err = c.decode(src, v, true)
+	if err != nil && v.CanSet() {
+		v.SetZero()
+		borrowed = false
+	}
+	return rest, borrowed, err
+}
+
+func (c *Codec) decode(src []byte, v reflect.Value, view bool) (rest []byte, borrowed bool, err error) {
 	if err := c.check(v); err != nil {
-		return src, err
+		return src, false, err
 	}
 	if !v.CanSet() {
-		return src, fmt.Errorf("the %v to decode into can't be set; pass a pointer's Elem", c.typ)
+		return src, false, fmt.Errorf("the %v to decode into can't be set; pass a pointer's Elem", c.typ)
 	}
 	v.SetZero()
 	d := decoders.Get().(*dec)
 	d.start(src)
+	d.view = view
 	err = c.plan.decode(d, v)
-	rest = d.src
+	rest, borrowed = d.src, d.borrowed
 	d.src = nil
 	decoders.Put(d)
 	if err != nil {
-		return src, err
+		return src, borrowed, err
 	}
-	return rest, nil
+	return rest, borrowed, nil
 }
 
 // decoders saves the allocation that each dec would be: plans are reached through an interface.

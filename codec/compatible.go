@@ -67,7 +67,7 @@ func (c *comparison) compare(client, server *Schema) *SchemaMismatch {
 			return at("[key]", m)
 		}
 		return at("[]", c.compare(client.Elem, server.Elem))
-	case KindStruct:
+	case KindStruct, KindTransferable:
 		return c.structs(client, server)
 	case KindTuple:
 		if len(client.Fields) != len(server.Fields) {

@@ -6,16 +6,17 @@ import (
 )
 
 // dec is one decoding: what is left of the input, and what it may still cost. A plan takes exactly
-// one item off src. Modes of decoding (views instead of copies) belong here.
+// one item off src.
 type dec struct {
-	src    []byte
-	memory int // bytes of memory that may still be allocated
-	depth  int
+	src      []byte
+	memory   int // bytes of memory that may still be allocated
+	depth    int
+	view     bool // what can may lie in src
+	borrowed bool // something does
 }
 
 func (d *dec) start(src []byte) {
-	d.src, d.depth = src, 0
-	d.memory = memoryBase + memoryPerByte*len(src)
+	*d = dec{src: src, memory: memoryBase + memoryPerByte*len(src)}
 }
 
 // head takes the next head, tags included.
@@ -54,6 +55,15 @@ func (d *dec) take(n uint64) ([]byte, error) {
 	b := d.src[:n:n]
 	d.src = d.src[n:]
 	return b, nil
+}
+
+// keep is b of the input for a value to hold: itself or a copy. It is never nil.
+func (d *dec) keep(b []byte) []byte {
+	if !d.view || len(b) == 0 {
+		return append([]byte{}, b...)
+	}
+	d.borrowed = true
+	return b
 }
 
 // text returns the n bytes of a text string; they belong to the input.

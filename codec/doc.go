@@ -22,7 +22,8 @@
 //	types that encode        cbor.Marshaler's item; encoding.BinaryMarshaler's byte string;
 //	themselves               encoding.TextMarshaler's text string. Each counts only together with
 //	                         its Unmarshaler, so that what is sent can be read
-//	transferables            see [Register]: tag 1664221185 around the bytes
+//	transferables            see [Register]: tag 1664221185 around the bytes. [RegisterColumns]
+//	                         makes one of a struct of slices
 //
 // Null decodes to the zero value of any type. Tags that mean nothing to the type at hand are passed
 // over. A typed array may arrive as a plain array of numbers or in big-endian order. Heads longer
@@ -32,6 +33,13 @@
 // Decoded into any: nil, bool, int64 (uint64, then *big.Int, where that does not fit), float64,
 // string, []byte, time.Time, *big.Int, []any, typed slices such as []float64, map[string]any (or
 // map[any]any when a key is not text), a transferable's own type (or [Opaque]), and [cbor.Tag].
+//
+// A payload may lie in memory that its reader shares with its writer. [Codec.View] then leaves byte
+// slices, slices of numbers and transferables with a View where they are. So that numbers lie as
+// the processor wants them, what is 64 bytes or longer begins at a multiple of its element's size
+// (a transferable with a View at one of 64), counted from the payload's start: the heads before it
+// are longer than need be, tag 55799, which means nothing, stands before them, or a second byte
+// string, which is skipped, before a transferable's. All of that is CBOR that any reader takes.
 //
 // As in encoding/json, a struct that embeds a type with its own encoding, such as time.Time, is
 // encoded by that type's methods and its other fields are not seen: give such a field a name.

@@ -22,7 +22,7 @@ func (d *dec) any() (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		return append([]byte{}, b...), d.pay(1, 24+len(b))
+		return d.keep(b), d.pay(1, 24+len(b))
 	case majorText:
 		b, err := d.text(h.arg)
 		if err != nil {
@@ -196,17 +196,17 @@ func (d *dec) anyVector(n *number) (any, error) {
 
 // anyTransferable makes a transferable's own type, if the bytes name one that is registered.
 func (d *dec) anyTransferable() (any, error) {
-	o, err := d.opaque()
+	name, b, err := d.transferable()
 	if err != nil {
 		return nil, err
 	}
-	p := registry.byName(o.Name)
+	p := registry.byName(name)
 	if p == nil {
-		return o, d.pay(1, 64+len(o.Data))
+		return Opaque{name, d.keep(b)}, d.pay(1, 64+len(b))
 	}
 	v := reflect.New(p.typ).Elem()
-	if err := p.read(o.Data, v); err != nil {
-		return nil, p.fault(err)
+	if err := p.decodeContent(d, b, v); err != nil {
+		return nil, err
 	}
 	return v.Interface(), nil
 }

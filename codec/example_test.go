@@ -75,6 +75,29 @@ func ExampleRegister() {
 	// Output: <nil> [{a b} {b c}]
 }
 
+// Points has a column per field.
+type Points struct {
+	Name    string
+	X, Y, Z []float64
+	Color   [][4]uint8
+}
+
+func ExampleRegisterColumns() {
+	if err := codec.RegisterColumns[Points](); err != nil {
+		fmt.Println(err)
+		return
+	}
+	item, err := codec.Marshal(Points{Name: "bunny", X: []float64{1}, Y: []float64{2}, Z: []float64{3}, Color: [][4]uint8{{255, 0, 0, 255}}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	var p Points
+	err = codec.Unmarshal(item, &p)
+	fmt.Println(p, err)
+	// Output: {bunny [1] [2] [3] [[255 0 0 255]]} <nil>
+}
+
 func ExampleSchema_Append() {
 	c, err := codec.For(reflect.TypeFor[Reading]())
 	if err != nil {

@@ -42,6 +42,9 @@ func seeds(f *testing.F) {
 		Opaque: &codec.Opaque{Name: "n"}, Cplx: []complex64{1}, Nested: nested{"a": {}}, Forest: forest{{}},
 	}
 	f.Add(must(codec.Marshal(full)))
+	for _, v := range []any{make([]float64, 8), slab(make([]byte, 64)), []any{slab(make([]byte, 64)), make([]uint32, 17)}} {
+		f.Add(must(codec.Marshal(v))) // with padding
+	}
 	for _, bomb := range []string{
 		"\x9b\xff\xff\xff\xff\xff\xff\xff\xff", "\xbb\x7f\xff\xff\xff\xff\xff\xff\xff", "\x81\x81\x81\x81\x81\x81\x81\x81", "\xc2\x58\x20", "\xd8\x56\x43abc",
 		"\xda\x63\x32\x00\x01\x82\x69test.mesh\x41x", "\xa2\x01\x01\x01\x01", "\xd8\x52\x48\x3f\xf8\x00\x00\x00\x00\x00\x00", "\xf9\x7c\x00", "\x9f\xff",
@@ -57,13 +60,16 @@ func FuzzDecode(f *testing.F) {
 	types := []reflect.Type{
 		reflect.TypeFor[any](), reflect.TypeFor[fuzzed](), reflect.TypeFor[tree](), reflect.TypeFor[[]float64](), reflect.TypeFor[[]complex128](),
 		reflect.TypeFor[map[any]any](), reflect.TypeFor[map[string]any](), reflect.TypeFor[[]string](), reflect.TypeFor[tagged](), reflect.TypeFor[codec.Opaque](),
-		reflect.TypeFor[time.Time](), reflect.TypeFor[codec.Schema](), reflect.TypeFor[forest](), reflect.TypeFor[[3]byte](), reflect.TypeFor[float32](), reflect.TypeFor[mesh](),
+		reflect.TypeFor[time.Time](), reflect.TypeFor[codec.Schema](), reflect.TypeFor[forest](), reflect.TypeFor[[3]byte](), reflect.TypeFor[float32](), reflect.TypeFor[mesh](), reflect.TypeFor[slab](),
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, typ := range types {
 			c := must(codec.For(typ))
 			v := reflect.New(typ).Elem()
 			rest, err := c.Decode(data, v)
+			if _, _, viewErr := c.View(data, reflect.New(typ).Elem()); (err == nil) != (viewErr == nil) {
+				t.Fatalf("%v: decoded: %v, viewed: %v", typ, err, viewErr)
+			}
 			if err != nil {
 				continue
 			}

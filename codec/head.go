@@ -78,19 +78,30 @@ func (h head) String() string {
 
 // appendHead writes a head in its shortest form.
 func appendHead(dst []byte, major byte, arg uint64) []byte {
+	if arg < 24 {
+		return append(dst, major<<5|byte(arg)) // the most frequent by far
+	}
+	return appendWideHead(dst, major, arg, headSize(arg))
+}
+
+// appendWideHead writes a head of size bytes, which must have room for arg.
+func appendWideHead(dst []byte, major byte, arg uint64, size int) []byte {
 	major <<= 5
-	switch {
-	case arg < 24:
+	switch size {
+	case 1:
 		return append(dst, major|byte(arg))
-	case arg < 1<<8:
+	case 2:
 		return append(dst, major|24, byte(arg))
-	case arg < 1<<16:
+	case 3:
 		return append(dst, major|25, byte(arg>>8), byte(arg))
-	case arg < 1<<32:
+	case 5:
 		return binary.BigEndian.AppendUint32(append(dst, major|26), uint32(arg))
 	}
 	return binary.BigEndian.AppendUint64(append(dst, major|27), arg)
 }
+
+// wideHead is the size of the longest head.
+const wideHead = 9
 
 // headSize is how many bytes appendHead writes for arg.
 func headSize(arg uint64) int {

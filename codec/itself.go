@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"bytes"
 	"encoding"
 	"fmt"
 	"math/big"
@@ -58,14 +59,21 @@ func methods(v reflect.Value) any {
 	return v.Interface()
 }
 
+// decode hands on a copy, which stays as it is: the input may be memory that a peer writes to, and
+// fxamacker/cbor reads an item twice, the second time without checks.
 func (p native) decode(d *dec, v reflect.Value) error {
-	rest, err := modes().dec.UnmarshalFirst(d.src, v.Addr().Interface())
-	if err != nil {
+	start := d.src
+	if err := d.skip(); err != nil {
+		return err
+	}
+	item := start[:len(start)-len(d.src)]
+	if err := d.pay(2, len(item)); err != nil {
+		return err
+	}
+	if err := modes().dec.Unmarshal(bytes.Clone(item), v.Addr().Interface()); err != nil {
 		return fmt.Errorf("%v: %w", p.typ, err)
 	}
-	taken := len(d.src) - len(rest)
-	d.src = rest
-	return d.pay(1, taken)
+	return nil
 }
 
 func (p native) describe(*describer) *Schema {
@@ -108,6 +116,7 @@ func (p encoded) empty(v reflect.Value) bool {
 	return err == nil && len(b) == 0
 }
 
+// decode hands on a copy too, as nobody writes such a method for bytes that change.
 func (p encoded) decode(d *dec, v reflect.Value) error {
 	h, err := d.item()
 	if err != nil || h.null() {
@@ -118,11 +127,11 @@ func (p encoded) decode(d *dec, v reflect.Value) error {
 	switch {
 	case p.text && h.major == majorText:
 		if b, err = d.text(h.arg); err == nil {
-			err = x.(encoding.TextUnmarshaler).UnmarshalText(b)
+			err = x.(encoding.TextUnmarshaler).UnmarshalText(bytes.Clone(b))
 		}
 	case !p.text && h.major == majorBytes:
 		if b, err = d.take(h.arg); err == nil {
-			err = x.(encoding.BinaryUnmarshaler).UnmarshalBinary(b)
+			err = x.(encoding.BinaryUnmarshaler).UnmarshalBinary(bytes.Clone(b))
 		}
 	default:
 		return wrong(p.typ, h)

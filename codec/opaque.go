@@ -22,7 +22,7 @@ func (o Opaque) MarshalCBOR() ([]byte, error) {
 // UnmarshalCBOR implements cbor.Unmarshaler.
 func (o *Opaque) UnmarshalCBOR(data []byte) error {
 	var d dec
-	d.start(data)
+	d.start(data) // without views: UnmarshalCBOR must copy
 	h, err := d.head()
 	if err != nil {
 		return err
@@ -35,23 +35,7 @@ func (o *Opaque) UnmarshalCBOR(data []byte) error {
 }
 
 // opaque takes what stands behind a transferable's tag.
-func (d *dec) opaque() (o Opaque, err error) {
-	h, err := d.head()
-	if err != nil {
-		return o, err
-	}
-	if h.major == majorArray {
-		if o.Name, err = d.transferName(h); err != nil {
-			return o, err
-		}
-		if h, err = d.head(); err != nil {
-			return o, err
-		}
-	}
-	if h.major != majorBytes {
-		return o, wrong("a transferable's bytes", h)
-	}
-	b, err := d.take(h.arg)
-	o.Data = append([]byte{}, b...)
-	return o, err
+func (d *dec) opaque() (Opaque, error) {
+	name, b, err := d.transferable()
+	return Opaque{name, d.keep(b)}, err
 }

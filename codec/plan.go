@@ -5,8 +5,9 @@ import "reflect"
 // plan is how values of one type are written and read. Plans are made once per type, never change
 // and know nothing of a particular encoding: that is in enc and dec.
 type plan interface {
-	// size is how many bytes append will add, exactly for what is large (typed arrays, strings,
-	// transferables). It is negative for a value that append will refuse.
+	// size is how many bytes append will add: for what is large (typed arrays, strings,
+	// transferables) exactly, or with the most that aligning it may take. It is negative for a
+	// value that append will refuse.
 	size(v reflect.Value, e enc) int
 	append(dst []byte, v reflect.Value, e enc) ([]byte, error)
 	// decode takes one item off d into v, which is settable and zero.
@@ -17,6 +18,7 @@ type plan interface {
 // enc is what an encoding knows apart from the value and the bytes so far. It is passed by value, so
 // that encoding needs no heap.
 type enc struct {
+	base  int // index in dst at which the payload begins
 	depth int
 	named bool // inside any: transferables carry their name
 }

@@ -26,7 +26,8 @@ const (
 	KindMap          Kind = "map"          // [Key, Elem]
 	KindStruct       Kind = "struct"       // a map with known keys [Fields]
 	KindTuple        Kind = "tuple"        // an array with known elements [Fields]
-	KindTransferable Kind = "transferable" // [Name]
+	KindTransferable Kind = "transferable" // [Name, Fields where it is columns]
+	KindColumn       Kind = "column"       // of a transferable, which alone has such parts [Of]
 	KindAny          Kind = "any"          // any one item
 	KindRef          Kind = "ref"          // the schema with the same ID [ID]
 )
@@ -39,7 +40,7 @@ type Schema struct {
 	Kind     Kind    `json:"kind"`
 	Type     string  `json:"type,omitempty"`     // the Go type's name, if it has one; for people only
 	Nullable bool    `json:"nullable,omitempty"` // a Go pointer; belongs to this place, not to the type
-	Of       string  `json:"of,omitempty"`       // a vector's numbers: int8 to int64, uint16 to uint64, float32, float64
+	Of       string  `json:"of,omitempty"`       // a vector's numbers: int8 to int64, uint16 to uint64, float32, float64; a column's type
 	Len      int     `json:"len,omitempty"`      // if not zero, the only number of elements that there may be
 	Name     string  `json:"name,omitempty"`     // a transferable's
 	Key      *Schema `json:"key,omitempty"`
@@ -115,6 +116,8 @@ func (s *Schema) write(b *strings.Builder, depth int) {
 		s.writeFields(b, depth)
 	case KindTransferable:
 		fmt.Fprintf(b, "%s(transferable %q)", s.Type, s.Name)
+	case KindColumn:
+		b.WriteString(shorten(s.Of, longest/4))
 	case KindBytes:
 		s.writeBasic(b, s.size()+"byte")
 	case KindText:
@@ -233,7 +236,7 @@ func (s *Schema) collect(x index, refs map[int]bool, depth int) error {
 // parts are the schemas inside s.
 func (s *Schema) parts() ([]*Schema, error) {
 	switch s.Kind {
-	case KindBool, KindInt, KindUint, KindFloat, KindText, KindBytes, KindTime, KindBig, KindTransferable, KindAny:
+	case KindBool, KindInt, KindUint, KindFloat, KindText, KindBytes, KindTime, KindBig, KindColumn, KindAny:
 		return nil, nil
 	case KindVector:
 		if numberByName(s.Of) == nil {
@@ -244,7 +247,7 @@ func (s *Schema) parts() ([]*Schema, error) {
 		return []*Schema{s.Elem}, nil
 	case KindMap:
 		return []*Schema{s.Key, s.Elem}, nil
-	case KindStruct, KindTuple:
+	case KindStruct, KindTuple, KindTransferable:
 		var parts []*Schema
 		for _, f := range s.Fields {
 			parts = append(parts, f.Type)

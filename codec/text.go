@@ -88,7 +88,7 @@ func (p blob) decode(d *dec, v reflect.Value) error {
 		return err
 	}
 	if p.typ.Kind() == reflect.Slice {
-		v.SetBytes(append([]byte{}, b...))
+		v.SetBytes(d.keep(b))
 		return nil
 	}
 	if len(b) != v.Len() {

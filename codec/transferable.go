@@ -11,7 +11,9 @@ import (
 // first and has not given this one; it is "c2" in ASCII, followed by 1.
 //
 // The tag stands around a byte string where the reader's type tells which transferable it is, and
-// around an array of its name and the byte string inside any.
+// around an array of its name and the byte string inside any. To align the bytes, a second byte
+// string goes in front of theirs, whose content means nothing, in an array with the rest: [padding,
+// bytes] or [name, padding, bytes].
 const tagTransferable = 0x63320001
 
 // Transferable says how values of T are written and read, instead of the rules of the package.
@@ -23,9 +25,12 @@ type Transferable[T any] struct {
 	Size func(v T) int
 	// Append adds v's bytes to dst, as many as Size said.
 	Append func(dst []byte, v T) ([]byte, error)
-	// Decode makes a value of its own from src, which it must not keep.
+	// Decode makes a value of its own from src, which it must not keep. src may be memory that
+	// a peer writes to at any time: what is checked must be what is used, so read it once.
 	Decode func(src []byte) (T, error)
 	// View makes a value that may lie in src, for a caller who asked for that. It may be nil.
+	// Where src is large it begins at a multiple of 64 bytes, unless a relay or another
+	// language wrote it: where it does not, View must copy what has to be aligned.
 	View func(src []byte) (T, error)
 }
 
@@ -37,12 +42,15 @@ type transfer struct {
 	write   func(dst []byte, v reflect.Value) ([]byte, error)
 	read    func(src []byte, v reflect.Value) error
 	view    func(src []byte, v reflect.Value) error // nil: none
+	columns []Field                                 // nil: not columns
 }
 
 // Register makes T a transferable, in every type that has it inside. It must come before T is
 // first used, so its place is beside the type, where package variables are set or main begins.
 // A nil pointer (or nil interface, if T is one) is null and does not reach T's functions.
-func Register[T any](t Transferable[T]) error {
+func Register[T any](t Transferable[T]) error { return register(t, nil) }
+
+func register[T any](t Transferable[T], columns []Field) error {
 	typ := reflect.TypeFor[T]()
 	var errs []error
 	if t.Name == "" || !utf8.ValidString(t.Name) {
@@ -57,7 +65,7 @@ func Register[T any](t Transferable[T]) error {
 	if len(errs) > 0 {
 		return fmt.Errorf("transferable %q for %v: %w", t.Name, typ, errors.Join(errs...))
 	}
-	p := &transfer{typ: typ, name: t.Name, read: reader(t.Decode), view: reader(t.View)}
+	p := &transfer{typ: typ, name: t.Name, read: reader(t.Decode), view: reader(t.View), columns: columns}
 	p.write = func(dst []byte, v reflect.Value) ([]byte, error) { return t.Append(dst, valueOf[T](v)) }
 	if t.Size != nil {
 		p.content = func(v reflect.Value) int { return t.Size(valueOf[T](v)) }
@@ -98,34 +106,38 @@ func (p *transfer) size(v reflect.Value, e enc) int {
 		total += 1 + stringSize(len(p.name))
 	}
 	if p.content == nil {
-		return total + wideHead + guess
+		return total + p.maxPad(alignFrom) + wideHead + guess
 	}
 	n := p.content(v)
 	if n < 0 {
 		return -1
 	}
-	return total + stringSize(n)
+	return total + p.maxPad(n) + stringSize(n)
 }
 
-// wideHead is the size of a head with room for any length, put in before the length is known.
-const wideHead = 9
+// aligned says whether n bytes are to be aligned: only who has a View gains by it.
+func (p *transfer) aligned(n int) bool { return p.view != nil && n >= alignFrom }
+
+func (p *transfer) maxPad(n int) int {
+	if p.aligned(n) {
+		return maxTransferPad
+	}
+	return 0
+}
 
 func (p *transfer) append(dst []byte, v reflect.Value, e enc) ([]byte, error) {
 	if p.null(v) {
 		return append(dst, byteNull), nil
 	}
 	dst = appendHead(dst, majorTag, tagTransferable)
-	if e.named {
-		dst = appendHead(dst, majorArray, 2)
-		dst = append(appendHead(dst, majorText, uint64(len(p.name))), p.name...)
-	}
 	if p.content == nil {
-		return p.appendUnsized(dst, v)
+		return p.appendUnsized(p.appendLead(dst, e, wideHead, p.aligned(alignFrom)), v)
 	}
 	n := p.content(v)
 	if n < 0 {
 		return dst, p.fault(fmt.Errorf("its Size is %d", n))
 	}
+	dst = p.appendLead(dst, e, headSize(uint64(n)), p.aligned(n))
 	dst = appendHead(dst, majorBytes, uint64(n))
 	out, err := p.write(dst, v)
 	if err != nil {
@@ -135,6 +147,31 @@ func (p *transfer) append(dst []byte, v reflect.Value, e enc) ([]byte, error) {
 		return dst, p.fault(fmt.Errorf("its Size is %d, but Append added %d bytes", n, len(out)-len(dst)))
 	}
 	return out, nil
+}
+
+// appendLead writes what stands between the tag and the byte string, whose head will take head
+// bytes: its name, if it needs one, and the padding.
+func (p *transfer) appendLead(dst []byte, e enc, head int, align bool) []byte {
+	items, size := byte(1), 0
+	if e.named {
+		items, size = 2, 1+stringSize(len(p.name))
+	}
+	pad := align && (e.offset(dst)+size+head)%transferAlign != 0
+	if pad {
+		items++
+	}
+	if items > 1 {
+		dst = append(dst, majorArray<<5|items)
+	}
+	if e.named {
+		dst = append(appendHead(dst, majorText, uint64(len(p.name))), p.name...)
+	}
+	if pad {
+		n, width := padding(e.offset(dst), head)
+		dst = appendWideHead(dst, majorBytes, uint64(n), width)
+		dst = append(dst, make([]byte, n)...)
+	}
+	return dst
 }
 
 func (p *transfer) appendUnsized(dst []byte, v reflect.Value) ([]byte, error) {
@@ -159,49 +196,83 @@ func (p *transfer) decode(d *dec, v reflect.Value) error {
 	if err != nil || h.null() {
 		return err
 	}
-	if h.major == majorArray {
-		name, err := d.transferName(h)
-		if err != nil {
-			return err
-		}
-		if name != p.name {
-			return fmt.Errorf("want the transferable %q, have %q", p.name, clip(name))
-		}
-		if h, err = d.item(); err != nil {
-			return err
-		}
-	}
-	if h.major != majorBytes {
+	if h.major != majorArray && h.major != majorBytes {
 		return wrong(fmt.Sprintf("the transferable %q", p.name), h)
 	}
-	return p.decodeContent(d, h, v)
-}
-
-func (p *transfer) decodeContent(d *dec, h head, v reflect.Value) error {
-	b, err := d.take(h.arg)
+	name, b, err := d.transferableBehind(h)
 	if err != nil {
 		return err
 	}
-	if err := p.read(b, v); err != nil {
+	if name != "" && name != p.name {
+		return fmt.Errorf("want the transferable %q, have %q", p.name, clip(name))
+	}
+	return p.decodeContent(d, b, v)
+}
+
+// decodeContent makes v of its bytes b, which belong to the input.
+func (p *transfer) decodeContent(d *dec, b []byte, v reflect.Value) error {
+	read := p.read
+	if d.view && p.view != nil && len(b) > 0 {
+		read, d.borrowed = p.view, true
+	}
+	if err := read(b, v); err != nil {
 		return p.fault(err)
 	}
 	return nil
 }
 
-// transferName takes the name out of the array of name and bytes behind head h.
-func (d *dec) transferName(h head) (string, error) {
-	if h.arg != 2 {
-		return "", fmt.Errorf("want a transferable's name and bytes, have an array of %d", h.arg)
-	}
-	name, err := d.head()
+// transferable takes what stands behind a transferable's tag: its name, if there is one, and its
+// bytes, which belong to the input.
+func (d *dec) transferable() (name string, b []byte, err error) {
+	h, err := d.head()
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	if name.major != majorText {
-		return "", wrong("a transferable's name", name)
+	return d.transferableBehind(h)
+}
+
+// transferableBehind is transferable from behind its first head.
+func (d *dec) transferableBehind(h head) (name string, b []byte, err error) {
+	if h.major == majorArray {
+		if name, h, err = d.transferableLead(h.arg); err != nil {
+			return name, nil, err
+		}
 	}
-	b, err := d.text(name.arg)
-	return string(b), err
+	if h.major != majorBytes {
+		return name, nil, wrong("a transferable's bytes", h)
+	}
+	b, err = d.take(h.arg)
+	return name, b, err
+}
+
+// transferableLead takes the name or the padding or both, as the elements of an array that has n,
+// and the head of the last, which is behind them.
+func (d *dec) transferableLead(n uint64) (name string, h head, err error) {
+	if n != 2 && n != 3 {
+		return "", h, fmt.Errorf("want a transferable's name, padding and bytes, have an array of %d", n)
+	}
+	if h, err = d.item(); err != nil {
+		return "", h, err
+	}
+	if h.major == majorText {
+		b, err := d.text(h.arg)
+		if err != nil {
+			return "", h, err
+		}
+		name = string(b)
+		if h, err = d.item(); err != nil || n == 2 {
+			return name, h, err
+		}
+	} else if n == 3 {
+		return "", h, wrong("a transferable's name", h)
+	}
+	if h.major != majorBytes {
+		return name, h, wrong("padding", h)
+	}
+	if _, err = d.take(h.arg); err == nil {
+		h, err = d.item()
+	}
+	return name, h, err
 }
 
 func (p *transfer) fault(err error) error {
@@ -210,6 +281,6 @@ func (p *transfer) fault(err error) error {
 
 func (p *transfer) describe(*describer) *Schema {
 	s := named(KindTransferable, p.typ)
-	s.Name = p.name
+	s.Name, s.Fields = p.name, p.columns
 	return s
 }

@@ -1,6 +1,7 @@
 package codec_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"math"
@@ -21,6 +22,9 @@ type (
 	square   float64
 	scene    struct{ Meshes []mesh }
 	unnamedT struct{}
+
+	slab        []byte // has a View
+	unsizedSlab []byte
 )
 
 func (s square) Area() float64 { return float64(s * s) }
@@ -72,6 +76,26 @@ func TestMain(m *testing.M) {
 			Append: func(dst []byte, _ *unnamedT) ([]byte, error) { return dst, nil },
 			Decode: func([]byte) (*unnamedT, error) { return &unnamedT{}, nil },
 		}),
+		codec.Register(codec.Transferable[slab]{
+			Name:   "test.slab",
+			Size:   func(s slab) int { return len(s) },
+			Append: func(dst []byte, s slab) ([]byte, error) { return append(dst, s...), nil },
+			Decode: func(src []byte) (slab, error) { return bytes.Clone(src), nil },
+			View:   func(src []byte) (slab, error) { return src, nil },
+		}),
+		codec.Register(codec.Transferable[unsizedSlab]{
+			Name:   "test.unsized-slab",
+			Append: func(dst []byte, s unsizedSlab) ([]byte, error) { return append(dst, s...), nil },
+			Decode: func(src []byte) (unsizedSlab, error) { return bytes.Clone(src), nil },
+			View:   func(src []byte) (unsizedSlab, error) { return src, nil },
+		}),
+		codec.RegisterColumns[survey](),
+		codec.RegisterColumnsAs[survey2]("test.survey2"),
+		codec.RegisterColumnsAs[cloud]("test.cloud"),
+		codec.RegisterColumns[seedTable](),
+		codec.RegisterColumnsAs[two]("test.two"),
+		codec.RegisterColumnsAs[cloudLike]("test.cloud-like"),
+		codec.RegisterColumnsAs[cloudUnlike]("test.cloud-unlike"),
 	} {
 		if err != nil {
 			panic(err)

@@ -45,15 +45,29 @@ func (p *vector) size(v reflect.Value, _ enc) int {
 	if p.null(v) {
 		return 1
 	}
-	return headSize(p.tag) + stringSize(p.bytes(v))
+	n := p.bytes(v)
+	size := headSize(p.tag) + stringSize(n)
+	if p.aligned(n) {
+		size += maxTypedPad
+	}
+	return size
 }
 
-func (p *vector) append(dst []byte, v reflect.Value, _ enc) ([]byte, error) {
+// aligned says whether n bytes are to be aligned: only slices can be views, and only elements of
+// more than a byte can be out of place.
+func (p *vector) aligned(n int) bool {
+	return n >= alignFrom && p.width > 1 && p.typ.Kind() == reflect.Slice
+}
+
+func (p *vector) append(dst []byte, v reflect.Value, e enc) ([]byte, error) {
 	if p.null(v) {
 		return append(dst, byteNull), nil
 	}
-	dst = appendHead(dst, majorTag, p.tag)
-	dst = appendHead(dst, majorBytes, uint64(p.bytes(v)))
+	if n := p.bytes(v); p.aligned(n) {
+		dst = appendTypedHeads(dst, e, p.tag, n, p.width)
+	} else {
+		dst = appendHead(appendHead(dst, majorTag, p.tag), majorBytes, uint64(n))
+	}
 	if p.typ.Kind() != reflect.Slice {
 		v = addressable(v)
 	}
@@ -86,7 +100,8 @@ func (p *vector) decode(d *dec, v reflect.Value) error {
 	}
 }
 
-// decodeTyped copies a typed array, in one go where its byte order is this machine's.
+// decodeTyped copies a typed array, in one go where its byte order is this machine's, or leaves it
+// where it is.
 func (p *vector) decodeTyped(d *dec, h head, v reflect.Value, little bool) error {
 	b, err := d.take(h.arg)
 	if err != nil {
@@ -96,7 +111,12 @@ func (p *vector) decodeTyped(d *dec, h head, v reflect.Value, little bool) error
 		if len(b)%(p.width*p.lanes) != 0 {
 			return fmt.Errorf("%d bytes are no whole number of elements for %v", len(b), p.typ)
 		}
-		setCopy(v, b, p.width, p.lanes)
+		at, same := storage(v), little == littleEndian()
+		if d.view && same && setView(at, b, p.width*p.lanes, p.width) {
+			d.borrowed = true
+			return nil
+		}
+		setCopy(at, b, p.width*p.lanes, p.width)
 	} else {
 		if len(b) != p.bytes(v) {
 			return fmt.Errorf("want %d bytes for %v, have %d", p.bytes(v), p.typ, len(b))

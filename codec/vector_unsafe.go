@@ -23,37 +23,54 @@ func memory(v reflect.Value) []byte {
 	return unsafe.Slice((*byte)(v.Addr().UnsafePointer()), int(v.Type().Size()))
 }
 
-// setCopy makes the slice of numbers v a copy of b, which holds whole elements of lanes numbers
-// of width bytes each.
-func setCopy(v reflect.Value, b []byte, width, lanes int) {
-	switch {
-	case lanes == 2 && width == 4:
-		copyAs[[2]uint32](v, b)
-	case lanes == 2:
-		copyAs[[2]uint64](v, b)
-	case width == 1:
-		copyAs[uint8](v, b)
-	case width == 2:
-		copyAs[uint16](v, b)
-	case width == 4:
-		copyAs[uint32](v, b)
-	default:
-		copyAs[uint64](v, b)
+// storage is where the addressable v lies.
+func storage(v reflect.Value) place { return place{v.Addr().UnsafePointer()} }
+
+// setCopy makes the slice at a copy of b, which holds whole elements of size bytes that are aligned
+// to align bytes, have no pointers and may hold any bits.
+func setCopy(at place, b []byte, size, align int) {
+	if len(b) == 0 {
+		setSlice(at, []byte{}, 0)
+		return
 	}
+	var owned *byte
+	switch align {
+	case 1:
+		owned = copyAs[uint8](b)
+	case 2:
+		owned = copyAs[uint16](b)
+	case 4:
+		owned = copyAs[uint32](b)
+	default:
+		owned = copyAs[uint64](b)
+	}
+	// Safe: copyAs returned the first of len(b) bytes.
+	setSlice(at, unsafe.Slice(owned, len(b)), len(b)/size)
 }
 
-// copyAs is setCopy for elements of W's size. Appending to an empty slice is the one way to get
-// memory that is not cleared before it is written, which halves the time for large slices.
-func copyAs[W any](v reflect.Value, b []byte) {
-	owned := []W{}
-	if len(b) > 0 {
-		// Safe: W has no pointers and no padding, its size divides len(b), which is not 0, and
-		// what src points to is only read by append's memmove, so it may be unaligned. What
-		// append allocates is aligned for W.
-		src := unsafe.Slice((*W)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/int(unsafe.Sizeof(owned[0])))
-		owned = append(owned, src...)
+// copyAs is a copy of b in memory that is aligned for W, whose size divides len(b), which is not 0.
+// Appending to an empty slice is the one way to get memory that is not cleared before it is
+// written, which halves the time for large slices.
+func copyAs[W uint8 | uint16 | uint32 | uint64](b []byte) *byte {
+	// Safe: src is only read by append's memmove, so it may be unaligned, and W has no pointers.
+	src := unsafe.Slice((*W)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/int(unsafe.Sizeof(W(0))))
+	return (*byte)(unsafe.Pointer(unsafe.SliceData(append([]W(nil), src...))))
+}
+
+// setView makes the slice at lie in b, as setCopy makes a copy, and says whether it could: b may be
+// out of place for the elements, and to none of them there is nothing to see.
+func setView(at place, b []byte, size, align int) bool {
+	if len(b) == 0 || uintptr(unsafe.Pointer(unsafe.SliceData(b)))%uintptr(align) != 0 {
+		return false
 	}
-	// Safe: v is a settable slice whose elements have W's size, alignment and lack of pointers,
-	// so a slice header of W's is one of v's, with the same length and capacity.
-	*(*[]W)(v.Addr().UnsafePointer()) = owned
+	setSlice(at, b, len(b)/size)
+	return true
+}
+
+// setSlice makes the slice at, of whatever elements, one of n of them whose memory is b.
+func setSlice(at place, b []byte, n int) {
+	// Safe: a slice is the same three words whatever its elements are: where they lie, and how
+	// many. The caller says that at is such a slice, and that b is n aligned elements long and so,
+	// at a byte and more for each, no less than n bytes.
+	*at.list() = b[:n:n]
 }

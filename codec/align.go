@@ -1,0 +1,51 @@
+package codec
+
+// A reader that was given views sees large data where it lies, if it lies at a multiple of what the
+// processor asks for. So the bytes before such data are stretched: CBOR leaves the width of a head
+// to the writer, tag 55799 means nothing wherever it stands, and the content of tag 1664221185 is
+// for this package to define.
+const (
+	// alignFrom is the least size that is worth it; copying less costs less than the padding.
+	alignFrom = 64
+
+	// transferAlign is where transferables begin: a cache line, and more than any element needs.
+	transferAlign = 64
+
+	maxTypedPad    = 11                // what alignment adds to a typed array, at most
+	maxTransferPad = transferAlign + 1 // and to a transferable
+)
+
+// offset is where the next byte of dst lies in the payload.
+func (e enc) offset(dst []byte) int { return len(dst) - e.base }
+
+// appendTypedHeads writes the tag of a typed array and the head of its n bytes, so that they lie
+// at a multiple of align. Three widths always suffice: the tag's, the length's and, of a tag that
+// means nothing, none or one. Tag and n are 24 and more, whose heads take 2, 3, 5 or 9 bytes.
+func appendTypedHeads(dst []byte, e enc, tag uint64, n, align int) []byte {
+	at := e.offset(dst)
+	for _, neutral := range [...]int{0, 3, 5, 9} {
+		for t := headSize(tag); t <= wideHead; t = 2*t - 1 {
+			for l := headSize(uint64(n)); l <= wideHead; l = 2*l - 1 {
+				if (at+neutral+t+l)&(align-1) != 0 {
+					continue
+				}
+				if neutral > 0 {
+					dst = appendWideHead(dst, majorTag, tagCBOR, neutral)
+				}
+				dst = appendWideHead(dst, majorTag, tag, t)
+				return appendWideHead(dst, majorBytes, uint64(n), l)
+			}
+		}
+	}
+	return appendHead(appendHead(dst, majorTag, tag), majorBytes, uint64(n)) // not reached
+}
+
+// padding is the length of a byte string that begins at offset at and puts what follows behind it
+// and skip more bytes where transferables are to begin, and the size of that string's head.
+func padding(at, skip int) (n, head int) {
+	const mask = transferAlign - 1
+	if n = -(at + 1 + skip) & mask; n < 24 {
+		return n, 1
+	}
+	return -(at + 2 + skip) & mask, 2
+}
