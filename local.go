@@ -122,8 +122,10 @@ func (t *local) callDirect(ctx context.Context, m *method, r *resource, lm *loca
 func ownError(out []reflect.Value, resource, method string) []reflect.Value {
 	last := len(out) - 1
 	err, _ := out[last].Interface().(error)
-	var inner *Error
-	if err != nil && errors.As(err, &inner) {
+	if err == nil {
+		return out
+	}
+	if inner := (*Error)(nil); errors.As(err, &inner) {
 		own := &Error{Code: CodeResource, Message: err.Error(), names: errorNames.of(err), cause: err}
 		out[last] = errorValue(own.at(resource, method))
 	}
