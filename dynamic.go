@@ -63,9 +63,9 @@ func (d *Dynamic) call(ctx context.Context, method string, args []any) ([]any, e
 	if d.closed.Load() {
 		return nil, newError(CodeClosed, "the connection to the resource was closed")
 	}
-	if _, has := ctx.Deadline(); !has && d.node.settings.callTimeout > 0 {
+	if _, has := ctx.Deadline(); !has {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, d.node.settings.callTimeout)
+		ctx, cancel = d.node.withCallTimeout(ctx)
 		defer cancel()
 	}
 	c := dynamicCall{name: method, args: args}
@@ -74,9 +74,9 @@ func (d *Dynamic) call(ctx context.Context, method string, args []any) ([]any, e
 		return nil, err
 	}
 	defer p.Release()
-	out, err := decodeList(c.method.Results, p.Bytes())
+	out, err := c.method.decodeResults(p.Bytes())
 	if err != nil {
-		return nil, &Error{Code: CodeInvalid, Message: "the call ran, but its answer can't be read: " + err.Error(), MayHaveRun: true, cause: err}
+		return nil, unreadable(err)
 	}
 	return out, nil
 }
@@ -149,22 +149,11 @@ func (m *MethodDescriptor) encodeArgs(args []any) ([]byte, error) {
 	return dst, nil
 }
 
-func decodeList(schemas []*codec.Schema, src []byte) ([]any, error) {
-	n, src, err := codec.DecodeArrayHead(src)
-	if err != nil {
-		return nil, err
-	}
-	if n != len(schemas) {
-		return nil, fmt.Errorf("%d results, want %d", n, len(schemas))
-	}
-	out := make([]any, n)
-	for i, s := range schemas {
-		if out[i], src, err = s.Decode(src); err != nil {
-			return nil, fmt.Errorf("result %d: %w", i+1, err)
-		}
-	}
-	if len(src) > 0 {
-		return nil, fmt.Errorf("%d bytes after the last result", len(src))
-	}
-	return out, nil
+func (m *MethodDescriptor) decodeResults(src []byte) ([]any, error) {
+	out := make([]any, len(m.Results))
+	err := decodeList(src, len(out), "result", func(i int, src []byte) (rest []byte, err error) {
+		out[i], rest, err = m.Results[i].Decode(src)
+		return rest, err
+	})
+	return out, err
 }

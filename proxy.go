@@ -159,7 +159,15 @@ func (p *proxy) close() {
 
 // bounded gives a call that brings no context the node's call timeout.
 func (n *Node) bounded(ctx context.Context, m *method) (context.Context, context.CancelFunc) {
-	if m.context || n.settings.callTimeout == 0 {
+	if m.context {
+		return ctx, func() {}
+	}
+	return n.withCallTimeout(ctx)
+}
+
+// withCallTimeout ends ctx after the node's call timeout, if there is one.
+func (n *Node) withCallTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
+	if n.settings.callTimeout == 0 {
 		return ctx, func() {}
 	}
 	return context.WithTimeout(ctx, n.settings.callTimeout)
@@ -261,9 +269,14 @@ func (t *remote) exchange(ctx context.Context, i int, m *method, args []reflect.
 	defer p.Release()
 	out, err := decodeValues(make([]reflect.Value, 0, len(m.results)+1), m.results, p.Bytes(), "result")
 	if err != nil {
-		return nil, &Error{Code: CodeInvalid, Message: "the call ran, but its answer can't be read: " + err.Error(), MayHaveRun: true, cause: err}
+		return nil, unreadable(err)
 	}
 	return out, nil
+}
+
+// unreadable is how a call ends whose answer came, but makes no sense.
+func unreadable(err error) *Error {
+	return &Error{Code: CodeInvalid, Message: "the call ran, but its answer can't be read: " + err.Error(), MayHaveRun: true, cause: err}
 }
 
 // remoteCall is a call of the contract's method of that index, with its arguments.

@@ -107,24 +107,32 @@ func (m *method) decodeArgs(ctx context.Context, src []byte) ([]reflect.Value, e
 
 // decodeValues reads a list of exactly as many values as there are codecs, and appends them.
 func decodeValues(dst []reflect.Value, codecs []*codec.Codec, src []byte, what string) ([]reflect.Value, error) {
-	n, src, err := codec.DecodeArrayHead(src)
-	if err != nil {
-		return nil, fmt.Errorf("list of %ss: %w", what, err)
-	}
-	if n != len(codecs) {
-		return nil, fmt.Errorf("%d %ss, want %d", n, what, len(codecs))
-	}
-	for i, c := range codecs {
-		v := reflect.New(c.Type()).Elem()
-		if src, err = c.Decode(src, v); err != nil {
-			return nil, fmt.Errorf("%s %d: %w", what, i+1, err)
-		}
+	err := decodeList(src, len(codecs), what, func(i int, src []byte) ([]byte, error) {
+		v := reflect.New(codecs[i].Type()).Elem()
 		dst = append(dst, v)
+		return codecs[i].Decode(src, v)
+	})
+	return dst, err
+}
+
+// decodeList reads a list of exactly n items, each by decode, which returns what follows the item.
+func decodeList(src []byte, n int, what string, decode func(i int, src []byte) (rest []byte, err error)) error {
+	have, src, err := codec.DecodeArrayHead(src)
+	if err != nil {
+		return fmt.Errorf("list of %ss: %w", what, err)
+	}
+	if have != n {
+		return fmt.Errorf("%d %ss, want %d", have, what, n)
+	}
+	for i := range n {
+		if src, err = decode(i, src); err != nil {
+			return fmt.Errorf("%s %d: %w", what, i+1, err)
+		}
 	}
 	if len(src) > 0 {
-		return nil, fmt.Errorf("%d bytes after the last %s", len(src), what)
+		return fmt.Errorf("%d bytes after the last %s", len(src), what)
 	}
-	return dst, nil
+	return nil
 }
 
 // valuesBody is a list of values on its way out.

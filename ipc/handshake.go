@@ -79,13 +79,18 @@ func (s *Server) greet(conn *socket, r *frameReader, refuse error) (session, err
 	return agree(peer), conn.SetDeadline(time.Time{})
 }
 
-// part says goodbye, as far as the peer listens. What the peer still sends is read for a moment: closing a socket with
-// unread bytes may cost the other end what it has not read yet.
+// part says goodbye, as far as the peer listens.
 func part(conn *socket, goodbye []byte) {
 	conn.SetDeadline(time.Now().Add(partTimeout))
-	if _, err := conn.Write(goodbye); err != nil {
-		return
+	if _, err := conn.Write(goodbye); err == nil {
+		linger(conn)
 	}
+}
+
+// linger ends the writing, and reads for a moment what the peer still sends: closing a socket with unread bytes may cost
+// the other end what it has not read yet.
+func linger(conn *socket) {
+	conn.SetDeadline(time.Now().Add(partTimeout))
 	conn.CloseWrite()
 	io.CopyN(io.Discard, conn.UnixConn, queueSize)
 }

@@ -151,6 +151,11 @@ func (s *sender) finishTry() {
 // restLocked says that nothing is left to write.
 func (s *sender) restLocked() {
 	s.writing = false
+	s.releaseLocked()
+}
+
+// releaseLocked lets those go on who wait until nothing is left to write.
+func (s *sender) releaseLocked() {
 	if s.idle != nil {
 		close(s.idle)
 		s.idle = nil
@@ -230,10 +235,7 @@ func (s *sender) fail(err error) {
 	}
 	s.queue = nil
 	s.wakeLocked()
-	if s.idle != nil {
-		close(s.idle)
-		s.idle = nil
-	}
+	s.releaseLocked()
 	s.mu.Unlock()
 	s.conn.Close()
 }
@@ -315,5 +317,5 @@ func chunkHead(head []byte) []byte {
 
 func patchHeader(head []byte, length int, f flags) {
 	binary.LittleEndian.PutUint32(head, uint32(length))
-	head[5] = head[5]&^byte(flagMore|flagAbort) | byte(f)
+	head[5] |= byte(f)
 }

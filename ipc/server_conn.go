@@ -131,7 +131,7 @@ func (c *serverConn) hangUp(err error) error {
 	if errors.As(err, &broken) {
 		c.out.send(c.ctx, outFrame{body: appendGoAway(nil, goAwayFor(err))}, true)
 		c.out.wait(c.ctx)
-		part(c.conn, nil)
+		linger(c.conn)
 	}
 	return c.end(err)
 }
