@@ -2,6 +2,7 @@ package codec_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"unsafe"
 
 	"github.com/ctwo-go/c2/codec"
+	"github.com/fxamacker/cbor/v2"
 )
 
 type (
@@ -201,7 +203,7 @@ func TestColumnsPageIsTrue(t *testing.T) {
 		}
 		quoted += len(want)
 	}
-	if quoted != 109+1+24 {
+	if quoted != 117+1+24 {
 		t.Errorf("%d bytes are quoted of %d", quoted, len(data))
 	}
 }
@@ -211,7 +213,7 @@ func TestColumnsAreAligned(t *testing.T) {
 	at := 24
 	for range binary.LittleEndian.Uint32(data[12:]) {
 		d := data[at:]
-		name, offset := string(d[40:40+binary.LittleEndian.Uint16(d[6:])]), binary.LittleEndian.Uint64(d[16:])
+		name, offset := string(d[48:48+binary.LittleEndian.Uint16(d[6:])]), binary.LittleEndian.Uint64(d[16:])
 		want := uint64(8)
 		if d[4] == 2 {
 			want = 64
@@ -377,12 +379,12 @@ func patch(data []byte, at int, with ...byte) []byte {
 func TestColumnsThatLie(t *testing.T) {
 	list := columnsOf(t, cloud{[]vec3{{1, 2, 3}, {4, 5, 6}}})
 	texts := columnsOf(t, survey2{Names: []string{"ä", "b"}, Late: true})
-	late := bytes.Index(texts, []byte("Late")) - 40
+	late := bytes.Index(texts, []byte("Late")) - 48
 	lateAt := int(binary.LittleEndian.Uint64(texts[late+16:]))
 	namesAt := int(binary.LittleEndian.Uint64(texts[24+16:]))
 	flags := columnsOf(t, survey{Flags: make([]bool, 20), Hits: make([]hit, 2), Taken: time.Unix(1, 0)})
 	dataOf := func(name string) int {
-		at := bytes.Index(flags, []byte(name)) - 40
+		at := bytes.Index(flags, []byte(name)) - 48
 		return int(binary.LittleEndian.Uint64(flags[at+16:]))
 	}
 	flagsAt, hitsAt, takenAt := dataOf("Flags"), dataOf("Hits"), dataOf("Taken")
@@ -399,7 +401,7 @@ func TestColumnsThatLie(t *testing.T) {
 		{patch(list, 8, 23, 0), "a header of 23 bytes"},
 		{patch(list, 8, 0xff, 0xff, 0xff, 0xff), "a header of 4294967295 bytes"},
 		{patch(list, 12, 2), "the header of the columns is cut"},
-		{patch(list, 24, 39, 0, 0, 0), "the header of the columns is cut"},
+		{patch(list, 24, 47, 0, 0, 0), "the header of the columns is cut"},
 		{patch(list, 24, 0xff, 0xff, 0xff, 0xff), "the header of the columns is cut"},
 		{patch(list, 24+6, 0xff, 0xff), "the header of the columns is cut"},
 		{patch(list, 24+5, 1), "Points: it is nil, and has elements"},
@@ -409,9 +411,10 @@ func TestColumnsThatLie(t *testing.T) {
 		{patch(patch(list, 24+8, 0xab, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0x0a), 24+24, 8), "do not take 8"},
 		{patch(list, 24+16, 0xff, 0xff), "Points: 48 bytes at 65535 lie outside"},
 		{patch(list, 24+16, bytes.Repeat([]byte{0xff}, 8)...), "lie outside"},
+		{patch(list, 24+16, 0, 0), "Points: 48 bytes at 0 lie in the header"},
 		{patch(patch(list, 24+8, 0, 0, 0, 0, 0, 0, 0, 0x08), 24+24, 0, 0, 0, 0, 0, 0, 0, 0xc0), "needs far more memory"},
 		{patch(list, 24+32, 25), "laid out as this program has it in 24 bytes"},
-		{patch(list, 24+40+6, 99), "want []struct{X float64; Y float64; Z float64}, have []struct{X kind 99"},
+		{patch(list, 24+48+6, 99), "want []struct{X float64; Y float64; Z float64}, have []struct{X kind 99"},
 		{patch(list, 24+4, 1), "want []struct{X float64; Y float64; Z float64}, have struct{X"},
 		{patch(list, 24+4, 9), "have shape 9"},
 		{patch(texts, lateAt, 2), "Late: a bool is neither 0 nor 1"},
@@ -444,8 +447,8 @@ func TestColumnsThatLie(t *testing.T) {
 // TestColumnsThatShareMemory are no fault, but take no more than they send.
 func TestColumnsThatShareMemory(t *testing.T) {
 	data := columnsOf(t, two{make([]byte, 1000), []byte{1}})
-	b := bytes.Index(data, []byte{'B'}) - 40
-	if b < 0 || data[b+40] != 'B' {
+	b := bytes.Index(data, []byte{'B'}) - 48
+	if b < 0 || data[b+48] != 'B' {
 		t.Fatal("there is no column B")
 	}
 	shared := patch(data, b+16, data[24+16:24+24]...)
@@ -460,7 +463,7 @@ func TestColumnsThatShareMemory(t *testing.T) {
 func TestColumnsTwice(t *testing.T) {
 	data := columnsOf(t, two{})
 	second := 24 + int(binary.LittleEndian.Uint32(data[24:]))
-	_, err := readColumns[two](t, "test.two", patch(data, second+40, 'A'))
+	_, err := readColumns[two](t, "test.two", patch(data, second+48, 'A'))
 	wantError(t, err, "A: the column occurs twice")
 }
 
@@ -488,19 +491,38 @@ func FuzzColumns(f *testing.F) {
 	for _, s := range surveys() {
 		var o codec.Opaque
 		must(0, codec.Unmarshal(must(codec.Marshal([]any{s}))[1:], &o))
-		f.Add(o.Data)
+		f.Add(o.Data, []byte("attachment"), false)
 	}
+	a := newArena(1 << 12)
+	full := surveys()["full"]
+	full.IDs, full.Points, full.Hits, full.Flags, full.Raw = lend[uint32](a, 0, 17), lend[vec3](a, 0, 3), lend[hit](a, 0, 2), lend[bool](a, 0, 65), lend[byte](a, 0, 64)
 	c := must(codec.For(reflect.TypeFor[survey]()))
-	f.Fuzz(func(t *testing.T, data []byte) {
+	attached := must(c.AppendWith(nil, &codec.Encoding{Attach: a}, reflect.ValueOf(full)))
+	f.Add(attached[bytes.Index(attached, []byte("c2cols")):], a.pieces[0], true)
+	f.Fuzz(func(t *testing.T, data, attachment []byte, marked bool) {
 		item := must(codec.Marshal(codec.Opaque{Name: "codec_test.survey", Data: data}))
-		var copied, viewed survey
-		_, err := c.Decode(item, reflect.ValueOf(&copied).Elem())
-		_, _, viewErr := c.View(item, reflect.ValueOf(&viewed).Elem())
+		if marked {
+			item = append([]byte{0xda, 0x63, 0x32, 0x00, 0x01, 0xda, 0x63, 0x32, 0x00, 0x02}, must(codec.Marshal(data))...)
+		}
+		attachment = attachment[:min(len(attachment), 1<<12)] // so that no input asks for too much memory
+		in := codec.Decoding{Attachments: [][]byte{attachment, attachment[len(attachment)/2:]}}
+		var copied, viewed, inlined survey
+		_, _, err := c.DecodeWith(item, in, reflect.ValueOf(&copied).Elem())
+		in.View = true
+		_, _, viewErr := c.DecodeWith(item, in, reflect.ValueOf(&viewed).Elem())
 		if (err == nil) != (viewErr == nil) {
 			t.Fatalf("copied: %v, viewed: %v", err, viewErr)
 		}
+		var raw cbor.RawMessage
+		_, _, rawErr := must(codec.For(reflect.TypeFor[cbor.RawMessage]())).DecodeWith(item, in, reflect.ValueOf(&raw).Elem())
+		if inErr := cmp.Or(rawErr, codec.Unmarshal(raw, &inlined)); marked && inErr == nil && err != nil {
+			t.Fatalf("copied: %v, but read with the columns in it", err)
+		}
 		if err != nil {
 			return
+		}
+		if rawErr == nil && !bytes.Equal(must(codec.Marshal(copied)), must(codec.Marshal(inlined))) {
+			t.Fatalf("copied %+v\ninlined %+v", copied, inlined)
 		}
 		again := must(codec.Marshal(copied))
 		if !bytes.Equal(again, must(codec.Marshal(viewed))) {

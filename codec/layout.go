@@ -13,15 +13,17 @@ import (
 //	             12  columns, u32     16  length of the whole, u64
 //	description   0  its length, u32   4  shape, u8       5  flags, u8        6  length of the name, u16
 //	             8  count, u64        16  offset, u64    24  bytes, u64
-//	             32  element size, u32                   36  parts, u32      40  name, then the parts
+//	             32  element size, u32                   36  parts, u32
+//	             40  attachment, u32                     44  zero, u32      48  name, then the parts
 //
-// The header is the prologue and one description per column. The columns' data follow.
+// The header is the prologue and one description per column. The data of the columns follow that
+// are in no attachment: it is 0, and else counts from 1.
 const (
 	columnsMagic   = "c2cols"
 	columnsVersion = 1
 
 	prologueSize    = 24
-	descriptionSize = 40
+	descriptionSize = 48
 
 	maxHeader = 1 << 20 // bytes
 
@@ -47,14 +49,15 @@ const timeWidth = 16
 
 // description is a column as the header of a payload has it.
 type description struct {
-	name     []byte // belongs to the payload, as does layout
-	layout   []byte // the parts of an element
-	shape    shape
-	isNil    bool
-	count    uint64
-	offset   uint64
-	bytes    uint64
-	elemSize uint32
+	name       []byte // belongs to the payload, as does layout
+	layout     []byte // the parts of an element
+	shape      shape
+	isNil      bool
+	count      uint64
+	offset     uint64
+	bytes      uint64
+	elemSize   uint32
+	attachment uint32
 }
 
 // appendPrologue writes the prologue of a header whose lengths are not known yet.
@@ -94,27 +97,38 @@ func readDescription(src []byte) (d description, rest []byte, err error) {
 		return d, nil, errHeader
 	}
 	d = description{
-		shape:    shape(src[4]),
-		isNil:    src[5]&flagNil != 0,
-		count:    binary.LittleEndian.Uint64(src[8:]),
-		offset:   binary.LittleEndian.Uint64(src[16:]),
-		bytes:    binary.LittleEndian.Uint64(src[24:]),
-		elemSize: binary.LittleEndian.Uint32(src[32:]),
-		name:     src[descriptionSize : descriptionSize+name],
-		layout:   src[descriptionSize+name : size],
+		shape:      shape(src[4]),
+		isNil:      src[5]&flagNil != 0,
+		count:      binary.LittleEndian.Uint64(src[8:]),
+		offset:     binary.LittleEndian.Uint64(src[16:]),
+		bytes:      binary.LittleEndian.Uint64(src[24:]),
+		elemSize:   binary.LittleEndian.Uint32(src[32:]),
+		attachment: binary.LittleEndian.Uint32(src[40:]),
+		name:       src[descriptionSize : descriptionSize+name],
+		layout:     src[descriptionSize+name : size],
 	}
 	return d, src[size:], nil
 }
 
 var errHeader = errors.New("the header of the columns is cut or its lengths are wrong")
 
-// data are the column's bytes in src, the whole.
-func (d *description) data(src []byte) ([]byte, error) {
+// data are the column's bytes in src, the whole, which readPrologue has checked, or in one of the attachments. The header
+// is no data: it changes where columns are rewritten.
+func (d *description) data(src []byte, attachments [][]byte) ([]byte, error) {
+	if d.attachment != 0 {
+		if d.shape != shapeList || d.isNil {
+			return nil, errors.New("it is attached; only a list that is not nil can be")
+		}
+		return reference{uint64(d.attachment - 1), d.offset, d.bytes}.in(attachments)
+	}
 	if d.offset > uint64(len(src)) || d.bytes > uint64(len(src))-d.offset {
 		return nil, fmt.Errorf("%d bytes at %d lie outside the %d there are", d.bytes, d.offset, len(src))
 	}
 	if d.isNil && d.count|d.bytes != 0 {
 		return nil, errors.New("it is nil, and has elements")
+	}
+	if header := binary.LittleEndian.Uint32(src[8:]); d.bytes > 0 && d.offset < uint64(header) {
+		return nil, fmt.Errorf("%d bytes at %d lie in the header of %d", d.bytes, d.offset, header)
 	}
 	end := d.offset + d.bytes
 	return src[d.offset:end:end], nil
