@@ -209,6 +209,14 @@ func (a *Allocator) carve(order int) (unit uint32, ok bool) {
 	return unit, ok
 }
 
+// unused reports whether no block is allocated. What is freed before the call counts.
+func (a *Allocator) unused() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.drainLocked()
+	return a.tree.freeUnits == uint64(len(a.owned))
+}
+
 // drainLocked gives all that the magazines keep to the tree.
 func (a *Allocator) drainLocked() {
 	for _, stripe := range a.magazines {

@@ -143,16 +143,20 @@ func BenchmarkSyncPool(b *testing.B) {
 }
 
 func BenchmarkPool(b *testing.B) {
-	for _, size := range []struct {
-		name string
-		n    int
-	}{{"4KiB", 4 << 10}, {"1MiB", 1 << 20}, {"64MiB", 64 << 20}} {
-		b.Run(size.name, func(b *testing.B) {
-			p := newPool(b, buddy.Config{})
+	for _, c := range []struct {
+		name   string
+		n      int
+		budget *buddy.Budget
+	}{
+		{"4KiB", 4 << 10, nil}, {"4KiB/budget", 4 << 10, buddy.NewBudget(1 << 30)},
+		{"1MiB", 1 << 20, nil}, {"64MiB", 64 << 20, nil},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			p := newPool(b, buddy.Config{Budget: c.budget})
 			b.ReportAllocs()
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
-					block, err := p.Alloc(size.n)
+					block, err := p.Alloc(c.n)
 					if err == nil {
 						err = p.Free(block.Segment, block.Offset)
 					}

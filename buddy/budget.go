@@ -1,101 +1,213 @@
 package buddy
 
 import (
-	"fmt"
+	"math"
 	"slices"
+	"sync"
+	"sync/atomic"
 )
 
-// budget is how much of something a pool may have and how much it has, with what is being made.
-type budget struct {
-	limit, used int64
+// Budget bounds the memory of all pools that share it, together: see [Config]. It is for a process that has many pools, each
+// of which may become large, but not all at once. There is no share that a pool is sure of; Config.MaxBytes bounds what
+// one can take from the others.
+//
+// It counts segments, used or not, from before they are made until after they were given back, so that their memory is never
+// more than the Budget. Files do not count. A pool that needs a segment for which there is no room has the others
+// give back what they do not use, and itself last, if that makes room enough. A Budget without pools holds nothing, and needs
+// no closing.
+//
+// A call of [Pool.AllocWait] is woken by the other pools as well. It counts itself as waiting before it tries; whoever gives
+// bytes back, or frees the last block of a segment, looks for those who wait only after that. So either the one who
+// waits finds the memory, or he is found waiting and tries again. That look is at one number, and all of the
+// Budget that a Free without a segment touches.
+type Budget struct {
+	limit   int64
+	waiting atomic.Int32 // calls of AllocWait, in all pools; read without mu
+
+	mu     sync.Mutex // taken last
+	used   int64
+	coming int64      // what of used was announced and not delivered
+	came   *sync.Cond // coming has become less
+	pools  []*Pool    // never changed in place
 }
 
-// take sets aside the first of the given sizes that there is room for.
-func (b *budget) take(sizes ...int64) (size int64, ok bool) {
-	for _, size := range sizes {
-		if size <= b.limit-b.used {
-			b.used += size
-			return size, true
-		}
-	}
-	return 0, false
+// BudgetStats says how a Budget is used.
+type BudgetStats struct {
+	Limit int64 // what NewBudget was given
+	Used  int64 // bytes of the segments of all pools
+	Pools int   // how many share it and are not closed
 }
 
-// reserve sets memory aside for a segment of the first of the given sizes that the bound leaves room for, the last of which
-// is the least. To make room it gives back what nobody uses, if it must.
-func (p *Pool) reserve(sizes ...int64) (int64, error) {
-	least := sizes[len(sizes)-1]
-	if least > p.memory.limit {
-		return 0, fmt.Errorf("buddy: a segment of %d bytes is %w, whose MaxBytes is %d", least, ErrTooLarge, p.memory.limit)
-	}
-	p.mu.Lock()
-	if p.closed {
-		p.mu.Unlock()
-		return 0, ErrClosed
-	}
-	var unused []*member
-	size, ok := p.memory.take(sizes...)
-	if !ok {
-		unused = p.makeRoomLocked(least)
-		size, ok = p.memory.take(least)
-	}
-	used := p.memory.used
-	if !ok {
-		p.counts.exhausted++
-	}
-	p.mu.Unlock()
-	p.giveBack(unused)
-	if !ok {
-		return 0, fmt.Errorf("buddy: %w: %d of MaxBytes %d, and %d more are needed; free blocks, or raise MaxBytes", ErrExhausted, used, p.memory.limit, least)
-	}
-	return size, nil
+// NewBudget returns a Budget of so many bytes, which must be positive: [NewPool] refuses one that has no room for a segment.
+// See [MachineMemory] for what there is.
+func NewBudget(bytes int64) *Budget {
+	b := &Budget{limit: bytes}
+	b.came = sync.NewCond(&b.mu)
+	return b
 }
 
-// unreserve undoes the reservation for a segment that was not made.
-func (p *Pool) unreserve(from *budget, size int64) {
-	p.mu.Lock()
-	from.used -= size
-	p.mu.Unlock()
-	p.waiters.wake()
+// Stats returns the figures.
+func (b *Budget) Stats() BudgetStats {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return BudgetStats{b.limit, b.used, len(b.pools)}
 }
 
-// makeRoomLocked drops segments without a block until there is room for size bytes more, or none is left. The caller
-// gives them back.
-func (p *Pool) makeRoomLocked(size int64) (dropped []*member) {
-	for _, m := range slices.Concat(p.warm, p.carved.all()) {
-		if size <= p.memory.limit-p.memory.used {
+// The methods below do for a nil Budget what is right if there is none.
+
+// most is the size of the largest segment that there could ever be.
+func (b *Budget) most() int64 {
+	if b == nil {
+		return math.MaxInt64
+	}
+	return b.limit
+}
+
+// room is how much could be taken now.
+func (b *Budget) room() int64 {
+	if b == nil {
+		return math.MaxInt64
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.limit - b.used
+}
+
+// take sets bytes aside, if there is room.
+func (b *Budget) take(size int64) bool {
+	if b == nil {
+		return true
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if size > b.limit-b.used {
+		return false
+	}
+	b.used += size
+	return true
+}
+
+// give gives back what take took.
+func (b *Budget) give(size int64) { b.change(-size, 0) }
+
+// announce says that so many bytes are about to be delivered.
+func (b *Budget) announce(size int64) { b.change(0, size) }
+
+// deliver is give of what was announced.
+func (b *Budget) deliver(size int64) { b.change(-size, -size) }
+
+func (b *Budget) change(used, coming int64) {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	b.used += used
+	b.coming += coming
+	if invariants && (b.used < b.coming || b.coming < 0) {
+		panic("buddy: invariant broken: a Budget got more back than was taken")
+	}
+	b.came.Broadcast()
+	b.mu.Unlock()
+	if used < 0 {
+		b.wake()
+	}
+}
+
+// makeRoom has the pools give back what they do not use until there is room for size bytes, p last. It reports whether it
+// found enough, and spares all of it if it did not: memory that was used before is dear.
+//
+// No lock is held from one pool to the next. So another pool may take what was meant for p, and p has to try again.
+func (b *Budget) makeRoom(p *Pool, size int64) bool {
+	if b == nil {
+		return true
+	}
+	pools := append(without(b.all(), p), p)
+	if !b.enough(pools, size) {
+		return false
+	}
+	for _, p := range pools {
+		p.dropUnused(size - b.expected())
+	}
+	b.await(size)
+	return true
+}
+
+// await waits for what others are giving back already, if that makes room enough: to do so oneself would take no less. One who
+// waits gives nothing back meanwhile, so no two can wait for each other.
+func (b *Budget) await(size int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for room := b.limit - b.used; room < size && size <= room+b.coming; room = b.limit - b.used {
+		b.came.Wait()
+	}
+}
+
+// expected is the room that there will be when all that was announced is delivered.
+func (b *Budget) expected() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.limit - b.used + b.coming
+}
+
+// enough reports whether there is room for size bytes, or would be if the pools gave back what they do not use.
+func (b *Budget) enough(pools []*Pool, size int64) bool {
+	room := b.expected()
+	for _, p := range pools {
+		if room >= size {
 			break
 		}
-		if m.blocks == nil || m.takeAll() {
-			p.dropLocked(m)
-			dropped = append(dropped, m)
-		}
+		room += p.unusedBytes()
 	}
-	return dropped
+	return room >= size
 }
 
-// dropLocked forgets a segment of which no block is in use. The caller gives it back when it has unlocked the pool.
-func (p *Pool) dropLocked(m *member) {
-	p.budgetOf(m).used -= m.segment.Size()
-	p.counts.dropped++
-	p.members.remove(m)
-	p.carved.remove(m)
-	p.warm = slices.DeleteFunc(p.warm, func(other *member) bool { return other == m })
-	p.background.Add(1)
-}
-
-func (p *Pool) budgetOf(m *member) *budget {
-	if m.segment.onDisk {
-		return &p.files
+// join has p share the Budget.
+func (b *Budget) join(p *Pool) {
+	if b == nil {
+		return
 	}
-	return &p.memory
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.pools = append(slices.Clone(b.pools), p)
 }
 
-// giveBack gives segments that were dropped to the system.
-func (p *Pool) giveBack(dropped []*member) {
-	for _, m := range dropped {
-		p.config.OnDrop(m.id)
-		_ = m.segment.Close() // there is nothing that could be done
-		p.background.Done()
+// leave undoes join.
+func (b *Budget) leave(p *Pool) {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.pools = without(b.pools, p)
+}
+
+// all is the pools that share the Budget.
+func (b *Budget) all() []*Pool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.pools
+}
+
+func without(pools []*Pool, p *Pool) []*Pool {
+	return slices.DeleteFunc(slices.Clone(pools), func(other *Pool) bool { return other == p })
+}
+
+// wait counts one who begins or, with -1, ends to wait.
+func (b *Budget) wait(n int32) {
+	if b != nil {
+		b.waiting.Add(n)
+	}
+}
+
+// awaited reports whether anybody waits.
+func (b *Budget) awaited() bool { return b != nil && b.waiting.Load() != 0 }
+
+// wake has those try again who are the first to wait in their pool.
+func (b *Budget) wake() {
+	if !b.awaited() {
+		return
+	}
+	for _, p := range b.all() {
+		p.waiters.wake()
 	}
 }

@@ -12,6 +12,11 @@ type Config struct {
 	// MaxBytes bounds the memory of all segments together, used or not. Default 4 GiB.
 	MaxBytes int64
 
+	// Budget bounds the memory of all pools that share it together; MaxBytes, the default too, holds beside it, and the
+	// smaller one is what counts. With a Budget an Alloc of any of its pools may drop the unused segments of this one,
+	// earlier than after IdleTime. It must have room for MinSegment at least. Default none.
+	Budget *Budget
+
 	// MinSegment and MaxSegment bound the size of the segments that are carved into blocks; both are powers of two,
 	// and whole pages. The first has the least size, and each later one as many bytes as those before it have together.
 	// Default 1 MiB and 64 MiB.
@@ -32,8 +37,8 @@ type Config struct {
 	// IdleTime is how long a segment without a block is kept, at least; it is gone after twice that. Default 30 s.
 	IdleTime time.Duration
 
-	// SpillDir is where large blocks that are past MaxBytes, or that the system has no memory for, are kept in files
-	// without names. Default none: they are not to be had.
+	// SpillDir is where large blocks that are past MaxBytes or the Budget, or that the system has no memory for, are kept
+	// in files without names. Default none: they are not to be had.
 	SpillDir string
 
 	// SpillBytes bounds those files together. Default 64 GiB.
@@ -45,7 +50,8 @@ type Config struct {
 	OnSegment func(id uint32, s *Segment) error
 
 	// OnDrop is told of each segment that is about to be given back to the system, and is never heard of again. It may
-	// be called by several goroutines at once, and must not call the pool. [Pool.Close] does not call it.
+	// be called by several goroutines at once, and must not call the pool. [Pool.Close] does not call it. With a Budget it
+	// may be called from within any Alloc of its pools: it must call none of them, nor wait for one who does.
 	OnDrop func(id uint32)
 }
 
@@ -77,6 +83,7 @@ func (c Config) check() error {
 	}
 	require(c.MaxBytes > 0, "MaxBytes is %d; use a positive number", c.MaxBytes)
 	require(segmentSize(c.MinSegment), "MinSegment is %d; use a power of two, at least a page", c.MinSegment)
+	require(c.Budget.most() >= c.MinSegment, "Budget has %d bytes; make one of at least MinSegment, which is %d", c.Budget.most(), c.MinSegment)
 	require(segmentSize(c.MaxSegment) && c.MaxSegment >= c.MinSegment, "MaxSegment is %d; use a power of two, at least MinSegment", c.MaxSegment)
 	require(c.Large > 0 && int64(c.Large) <= c.MaxSegment, "Large is %d; use a positive number, at most MaxSegment", c.Large)
 	require(c.KeepBytes > 0, "KeepBytes is %d; use a positive number, 1 to keep nothing", c.KeepBytes)

@@ -6,7 +6,7 @@
 //     []byte, a segment or anything else.
 //   - A [Segment] is a piece of shared memory, or a file, that this process writes.
 //   - A [View] is a segment of another process, mapped to be read.
-//   - A [Pool] allocates blocks from as many segments as it needs, within a bound.
+//   - A [Pool] allocates blocks from as many segments as it needs, within a bound. Several can share a [Budget].
 //
 // It imports the standard library and golang.org/x/sys. It knows nothing of calls, sockets or Go types: how a
 // descriptor gets from one process to another, what lies in a block and who has it are its user's business.
@@ -37,6 +37,9 @@
 //
 // # Locks
 //
-// Pool.growing is taken before Pool.mu, and that before Allocator.mu. The others, queue.mu, Segment.mu and that of the
-// graveyard, are taken last, and none with another of them but the graveyard's with Segment.mu.
+// Pool.growing is taken before Pool.mu, and that before Allocator.mu. The others, Budget.mu, queue.mu, Segment.mu and that
+// of the graveyard, are taken last, and none with another of them but the graveyard's with Segment.mu.
+//
+// Nobody holds the mu of two pools. Who makes room in a [Budget] has his own pool's growing at most, and takes the mu of
+// one pool after the other; nobody who has a pool's mu waits for a growing.
 package buddy

@@ -1,6 +1,7 @@
 package buddy_test
 
 import (
+	"errors"
 	"fmt"
 	"log"
 
@@ -88,4 +89,36 @@ func ExamplePool() {
 	// Output:
 	// hello <nil>
 	// <nil>
+}
+
+// Each client of a server has a pool of its own, so that none can take the blocks of another; together they are bounded.
+func ExampleBudget() {
+	budget := buddy.NewBudget(min(8<<20, buddy.MachineMemory()/4))
+	var clients []*buddy.Pool
+	for range 2 {
+		pool, err := buddy.NewPool(buddy.Config{Budget: budget})
+		if err != nil {
+			log.Fatal(err)
+		}
+		defer pool.Close()
+		clients = append(clients, pool)
+	}
+	block, err := clients[0].Alloc(8 << 20)
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = clients[1].Alloc(100)
+	fmt.Println(errors.Is(err, buddy.ErrExhausted))
+
+	// What is free in one pool makes room for another.
+	if err := clients[0].Free(block.Segment, block.Offset); err != nil {
+		log.Fatal(err)
+	}
+	_, err = clients[1].Alloc(100)
+	fmt.Println(err)
+	fmt.Printf("%+v\n", budget.Stats())
+	// Output:
+	// true
+	// <nil>
+	// {Limit:8388608 Used:1048576 Pools:2}
 }

@@ -54,7 +54,10 @@ func (p *Pool) spill(n int) (Block, error) {
 		return Block{}, fmt.Errorf("buddy: a file of %d bytes is %w, whose SpillBytes is %d", size, ErrTooLarge, p.files.limit)
 	}
 	p.mu.Lock()
-	_, ok := p.files.take(size)
+	ok := size <= p.files.room()
+	if ok {
+		p.files.used += size
+	}
 	p.mu.Unlock()
 	if !ok {
 		return Block{}, fmt.Errorf("buddy: %w, and so are its files; free blocks, or raise SpillBytes of %d", ErrExhausted, p.files.limit)
@@ -91,7 +94,7 @@ func (p *Pool) reuse(n int) (Block, bool) {
 		return Block{}, false
 	}
 	m := p.warm[best]
-	if m.segment.Size()/2 > int64(n) && int64(n) <= p.memory.limit-p.memory.used {
+	if m.segment.Size()/2 > int64(n) && int64(n) <= p.roomLocked() {
 		return Block{}, false
 	}
 	p.warm = slices.Delete(p.warm, best, best+1)

@@ -54,6 +54,22 @@ func (m *member) takeAll() bool {
 	return ok
 }
 
+// unused reports whether no block of it is allocated.
+func (m *member) unused() bool {
+	if m.blocks == nil {
+		return !m.used.Load()
+	}
+	return m.blocks.unused()
+}
+
+// memory is how many bytes of a Budget it takes: none if it is a file.
+func (m *member) memory() int64 {
+	if m.segment.onDisk {
+		return 0
+	}
+	return m.segment.Size()
+}
+
 // poison makes memory that was given back unusable in builds with invariants, so that tests see who uses it still.
 func poison(mem []byte) {
 	if !invariants {

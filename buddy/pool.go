@@ -10,6 +10,9 @@ import (
 var (
 	// ErrExhausted is returned if all memory that a pool may have is in use: when a block is freed it is worth trying again.
 	ErrExhausted = errors.New("the pool's memory is in use")
+	// ErrOthers is returned together with ErrExhausted if the pool itself could have more, but the other pools of its Budget
+	// have it all.
+	ErrOthers = errors.New("other pools have all the memory of the budget")
 	// ErrTooLarge is returned for a block that a pool never could have.
 	ErrTooLarge = errors.New("larger than the pool may become")
 	// ErrClosed is returned by a pool that was closed.
@@ -41,8 +44,8 @@ type Pool struct {
 	mu     sync.Mutex
 	closed bool
 	lastID uint32
-	memory budget
-	files  budget
+	memory account
+	files  account
 	warm   []*member   // single blocks that are free, by when they became so
 	timer  *time.Timer // of the next sweep; nil if there is nothing to sweep
 	counts counts
@@ -59,7 +62,9 @@ func NewPool(config Config) (*Pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Pool{config: config, memory: budget{limit: config.MaxBytes}, files: budget{limit: config.SpillBytes}}, nil
+	p := &Pool{config: config, memory: account{limit: config.MaxBytes}, files: account{limit: config.SpillBytes}}
+	config.Budget.join(p)
+	return p, nil
 }
 
 // Alloc returns a block of n bytes, whose content is undefined. It never waits for memory, though it may have to make a
@@ -102,6 +107,9 @@ func (p *Pool) Free(segment uint32, offset uint64) error {
 		p.keep(m)
 	}
 	p.waiters.wake()
+	if budget := p.config.Budget; budget.awaited() && m.unused() {
+		budget.wake()
+	}
 	return nil
 }
 
@@ -127,7 +135,9 @@ func (p *Pool) Close() error {
 	var errs []error
 	for _, m := range members {
 		errs = append(errs, m.segment.Close())
+		p.config.Budget.give(m.memory())
 	}
+	p.config.Budget.leave(p)
 	p.background.Wait()
 	return errors.Join(errs...)
 }

@@ -397,25 +397,25 @@ func TestAllocWaitLetsTheNextOneTry(t *testing.T) {
 		p := newPool(t, small())
 		mustAlloc(t, p, 14<<20)
 		ctx, cancel := context.WithCancel(t.Context())
-		results := make(chan error, 2)
+		first, second := make(chan error, 1), make(chan error, 1)
 		go func() {
 			_, err := p.AllocWait(ctx, 4<<20)
-			results <- err
+			first <- err
 		}()
 		synctest.Wait()
 		go func() {
 			_, err := p.AllocWait(t.Context(), 1)
-			results <- err
+			second <- err
 		}()
 		synctest.Wait()
 		if s := p.Stats(); s.Waiting != 2 {
 			t.Errorf("%d wait, want 2", s.Waiting)
 		}
 		cancel()
-		if err := <-results; !errors.Is(err, context.Canceled) {
+		if err := <-first; !errors.Is(err, context.Canceled) {
 			t.Errorf("the first got %v, want Canceled", err)
 		}
-		if err := <-results; err != nil {
+		if err := <-second; err != nil {
 			t.Errorf("the second got %v", err)
 		}
 	})

@@ -77,9 +77,9 @@ func ring(turn chan struct{}) {
 	}
 }
 
-// AllocWait is Alloc that waits for memory as long as the pool's is in use. Those who wait are served in the order in which
-// they came, so that a large block is not starved by small ones; one who calls Alloc does not queue. If ctx ends first the
-// error is that of ctx and [ErrExhausted].
+// AllocWait is Alloc that waits for memory as long as the pool's, or all of its Budget, is in use. Those who wait are
+// served in the order in which they came, so that a large block is not starved by small ones; one who calls Alloc does not
+// queue, and between the pools of a Budget there is no order. If ctx ends first the error is that of ctx and [ErrExhausted].
 func (p *Pool) AllocWait(ctx context.Context, n int) (Block, error) {
 	if p.waiters.length.Load() == 0 {
 		if block, err := p.Alloc(n); !errors.Is(err, ErrExhausted) {
@@ -88,6 +88,8 @@ func (p *Pool) AllocWait(ctx context.Context, n int) (Block, error) {
 	}
 	turn := p.waiters.join()
 	defer p.waiters.leave(turn)
+	p.config.Budget.wait(1) // before it tries, as wake relies on
+	defer p.config.Budget.wait(-1)
 	for {
 		select {
 		case <-turn:

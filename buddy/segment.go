@@ -73,8 +73,18 @@ func (s *Segment) Size() int64 { return int64(len(s.mem)) }
 // OnDisk reports whether the segment came from [CreateFile], so that the other side needs [AttachFile].
 func (s *Segment) OnDisk() bool { return s.onDisk }
 
-// File is the descriptor to pass to another process. It belongs to the segment: Close closes it.
+// File is the descriptor to pass to another process. It belongs to the segment: Close closes it. After [Segment.CloseFile] it
+// is a closed file, which can't be passed and whose methods return [os.ErrClosed].
 func (s *Segment) File() *os.File { return s.file }
+
+// CloseFile closes the descriptor and leaves the memory as it is, for an owner who has passed the descriptor to all who
+// shall have it, and has many segments. It may be called more than once, and before or after Close.
+func (s *Segment) CloseFile() error {
+	if err := s.file.Close(); !errors.Is(err, os.ErrClosed) {
+		return err
+	}
+	return nil
+}
 
 // Prefault makes all pages present, so that the first write to each does not have to wait for the kernel. It is worth
 // calling in the background. An error is harmless: it only says that the pages will come one by one.
@@ -104,5 +114,5 @@ func (s *Segment) Close() error {
 		return nil
 	}
 	s.closed = true
-	return errors.Join(retire(s.mem, unix.PROT_READ|unix.PROT_WRITE), s.file.Close())
+	return errors.Join(retire(s.mem, unix.PROT_READ|unix.PROT_WRITE), s.CloseFile())
 }

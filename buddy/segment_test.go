@@ -1,6 +1,7 @@
 package buddy_test
 
 import (
+	"errors"
 	"io"
 	"os"
 	"runtime/debug"
@@ -287,5 +288,61 @@ func TestSegmentCloseAndPrefault(t *testing.T) {
 	}
 	if err := s.Close(); err != nil {
 		t.Errorf("closing again: %v", err)
+	}
+}
+
+// An owner may close the descriptor that it has passed on; the memory stays for all who have it.
+func TestCloseFile(t *testing.T) {
+	for _, kind := range []struct {
+		name   string
+		create func(t testing.TB, size int64) *buddy.Segment
+	}{{"memory", newSegment}, {"file", newFileSegment}} {
+		t.Run(kind.name, func(t *testing.T) {
+			leaktest.Check(t)
+			s := kind.create(t, 1)
+			v := attach(t, s)
+			defer v.Release()
+			for range 2 {
+				if err := s.CloseFile(); err != nil {
+					t.Errorf("closing the descriptor: %v", err)
+				}
+			}
+			if _, err := s.File().Stat(); !errors.Is(err, os.ErrClosed) {
+				t.Errorf("the descriptor can be used: %v, want ErrClosed", err)
+			}
+			fill(s.Bytes(), 3)
+			if err := s.Prefault(); err != nil || !filled(s.Bytes(), 3) || !filled(v.Bytes(), 3) {
+				t.Errorf("the memory went with the descriptor: %v", err)
+			}
+			for range 2 {
+				if err := s.Close(); err != nil {
+					t.Errorf("closing the segment: %v", err)
+				}
+			}
+			if err := s.CloseFile(); err != nil {
+				t.Errorf("closing the descriptor after the segment: %v", err)
+			}
+		})
+	}
+}
+
+// A pool does not need the descriptors of its segments.
+func TestPoolWithoutDescriptors(t *testing.T) {
+	leaktest.Check(t)
+	config := small()
+	config.OnSegment = func(_ uint32, s *buddy.Segment) error { return s.CloseFile() }
+	p := newPool(t, config)
+	for _, n := range []int{1, 4 << 20} {
+		b := mustAlloc(t, p, n)
+		fill(b.Bytes, 1)
+		mustFree(t, p, b)
+	}
+	p.Trim()
+	if s := p.Stats(); s.Segments != 0 {
+		t.Errorf("%d segments are left", s.Segments)
+	}
+	mustAlloc(t, p, 1)
+	if err := p.Close(); err != nil {
+		t.Error(err)
 	}
 }
