@@ -16,7 +16,12 @@ const (
 )
 
 // offset is where the next byte of dst lies in the payload.
-func (e enc) offset(dst []byte) int { return len(dst) - e.base }
+func (e enc) offset(dst []byte) int {
+	if e.Encoding == nil {
+		return len(dst)
+	}
+	return len(dst) - e.Base
+}
 
 // appendTypedHeads writes the tag of a typed array and the head of its n bytes, so that they lie
 // at a multiple of align. Three widths always suffice: the tag's, the length's and, of a tag that

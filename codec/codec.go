@@ -37,28 +37,29 @@ func (c *Codec) Schema() *Schema { return c.schema }
 // be aligned counts as if it took the most padding (11 bytes for a typed array, 65 for a
 // transferable), types with marshaling methods count as a few bytes, and long slices and maps of
 // small values are measured by their first elements. It is 0 for a value that Append will refuse.
-func (c *Codec) Size(v reflect.Value) int {
+func (c *Codec) Size(v reflect.Value) int { return c.SizeWith(nil, v) }
+
+// SizeWith is Size for AppendWith. What is attached counts as no more than the reference to it.
+func (c *Codec) SizeWith(e *Encoding, v reflect.Value) int {
 	if c.check(v) != nil {
 		return 0
 	}
-	return max(0, c.plan.size(v, enc{}))
+	return max(0, c.plan.size(v, enc{Encoding: e}))
 }
 
-// Append adds v to dst as one CBOR item. After an error dst has its old length. It is
-// AppendAligned for a payload that begins with dst.
+// Append adds v to dst as one CBOR item. After an error dst has its old length. The payload is
+// taken to begin with dst.
 func (c *Codec) Append(dst []byte, v reflect.Value) ([]byte, error) {
-	return c.AppendAligned(dst, 0, v)
+	return c.AppendWith(dst, nil, v)
 }
 
-// AppendAligned adds v to dst as one CBOR item of a payload that begins at dst[base], which is
-// where the reader will have memory aligned to 64 bytes. Slices of numbers of 64 bytes and more
-// then begin at a multiple of their element's size, counted from base, and transferables with a
-// View at a multiple of 64, so that [Codec.View] need not copy them.
-func (c *Codec) AppendAligned(dst []byte, base int, v reflect.Value) ([]byte, error) {
+// AppendWith is Append for the payload that e describes; nil is the zero Encoding. One is made per
+// payload, as what it points to is not copied.
+func (c *Codec) AppendWith(dst []byte, e *Encoding, v reflect.Value) ([]byte, error) {
 	if err := c.check(v); err != nil {
 		return dst, err
 	}
-	out, err := c.plan.append(dst, v, enc{base: base})
+	out, err := c.plan.append(dst, v, enc{Encoding: e})
 	if err != nil {
 		return dst, err
 	}
@@ -67,28 +68,25 @@ func (c *Codec) AppendAligned(dst []byte, base int, v reflect.Value) ([]byte, er
 
 // Decode takes one item off src into v, which must be settable, and returns what follows the item.
 // What v held is dropped, and what it holds then shares no memory with src. After an error v is
-// in an undefined state.
+// zero.
 func (c *Codec) Decode(src []byte, v reflect.Value) (rest []byte, err error) {
-	rest, _, err = c.decode(src, v, false)
+	rest, _, err = c.decode(src, &Decoding{}, v)
 	return rest, err
 }
 
-// View is Decode for a caller who keeps src as it is for as long as v is in use, and will not
-// write to what v holds: byte slices in v, slices of numbers that lie aligned in src, and
-// transferables that have a View are left where they are. All else is copied: strings too, for Go
-// takes it that they never change, and they are handed on as if they were numbers. borrowed says
-// whether v refers to src at all, as a View is taken to make it do; if not, src is free. After an
-// error v is zero.
+// View is Decode of what may stay where it is: see [Decoding].
 func (c *Codec) View(src []byte, v reflect.Value) (rest []byte, borrowed bool, err error) {
-	rest, borrowed, err = c.decode(src, v, true)
-	if err != nil && v.CanSet() {
-		v.SetZero()
-		borrowed = false
-	}
-	return rest, borrowed, err
+	return c.decode(src, &Decoding{View: true}, v)
 }
 
-func (c *Codec) decode(src []byte, v reflect.Value, view bool) (rest []byte, borrowed bool, err error) {
+// DecodeWith is Decode for the payload that in describes, of which src is what is left. borrowed
+// says whether v refers to memory that is not its own, as a transferable's View is taken to make
+// it do; if not, src and the attachments are free.
+func (c *Codec) DecodeWith(src []byte, in Decoding, v reflect.Value) (rest []byte, borrowed bool, err error) {
+	return c.decode(src, &in, v)
+}
+
+func (c *Codec) decode(src []byte, in *Decoding, v reflect.Value) (rest []byte, borrowed bool, err error) {
 	if err := c.check(v); err != nil {
 		return src, false, err
 	}
@@ -97,14 +95,14 @@ func (c *Codec) decode(src []byte, v reflect.Value, view bool) (rest []byte, bor
 	}
 	v.SetZero()
 	d := decoders.Get().(*dec)
-	d.start(src)
-	d.view = view
+	d.start(src, in)
 	err = c.plan.decode(d, v)
 	rest, borrowed = d.src, d.borrowed
-	d.src = nil
+	d.end()
 	decoders.Put(d)
 	if err != nil {
-		return src, borrowed, err
+		v.SetZero()
+		return src, false, err
 	}
 	return rest, borrowed, nil
 }

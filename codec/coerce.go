@@ -54,7 +54,8 @@ func (x index) append(dst []byte, s *Schema, v any, e enc) ([]byte, error) {
 	}
 	switch s.Kind {
 	case KindAny:
-		return appendAny(dst, v, enc{base: e.base, depth: e.depth, named: true})
+		e.named = true
+		return appendAny(dst, v, e)
 	case KindTransferable:
 		return appendTransferable(dst, s, v)
 	case KindVector:

@@ -21,6 +21,9 @@ import (
 // element, part by part. [Compatible] sees that before values do.
 // What Go leaves free between the fields of an element, and fields named _, are zero on the wire.
 //
+// Lists of 64 bytes and more that an [Attacher] finds are not written at all, each by itself, and
+// what lies between their fields stays as it is.
+//
 // The transferable has T's name, as in "geo.Points". Like [Register], it must come before T is
 // first used. The error lists every field that can't be a column.
 func RegisterColumns[T any]() error {
@@ -38,7 +41,7 @@ func RegisterColumnsAs[T any](name string) error {
 	if err != nil {
 		return fmt.Errorf("columns %q: %w", name, err)
 	}
-	return register(transferColumns[T](name, t), t.fields())
+	return transferColumns[T](name, t).register()
 }
 
 // table is how the values of a struct type are columns.
@@ -163,6 +166,7 @@ func (x *table) describe() {
 		h = append(h, make([]byte, 24)...)
 		h = binary.LittleEndian.AppendUint32(h, uint32(c.size))
 		h = binary.LittleEndian.AppendUint32(h, uint32(len(c.parts)))
+		h = append(h, 0, 0, 0, 0, 0, 0, 0, 0) // not attached
 		h = append(append(h, c.name...), c.layout...)
 	}
 	binary.LittleEndian.PutUint32(h[8:], uint32(len(h)))

@@ -1,6 +1,7 @@
 package codec_test
 
 import (
+	"fmt"
 	"reflect"
 	"testing"
 
@@ -54,6 +55,35 @@ func BenchmarkColumns(b *testing.B) {
 	}
 }
 
+// BenchmarkAttachedColumns moves tables of which every column lies in an attachment: the time is to be
+// the same for each number of rows.
+func BenchmarkAttachedColumns(b *testing.B) {
+	for _, rows := range []int{1_000, 100_000, 3_000_000} {
+		a := newArena(rows*28 + 256)
+		table := lendTable(a, 0, rows)
+		c := must(codec.For(reflect.TypeFor[seedTable]()))
+		v := reflect.ValueOf(&table).Elem()
+		e, in := &codec.Encoding{Attach: a}, codec.Decoding{Attachments: a.pieces, View: true}
+		room := alignedBytes(c.SizeWith(e, v))[:0]
+		item := must(c.AppendWith(room, e, v))
+		into := new(seedTable)
+		for _, m := range []struct {
+			name string
+			f    func()
+		}{
+			{"encode", func() { c.SizeWith(e, v); must(c.AppendWith(room, e, v)) }},
+			{"view", func() { c.DecodeWith(item, in, reflect.ValueOf(into).Elem()) }},
+		} {
+			b.Run(fmt.Sprintf("rows=%d/%s", rows, m.name), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					m.f()
+				}
+			})
+		}
+	}
+}
+
 // BenchmarkSmallColumns is the fixed cost of a table.
 func BenchmarkSmallColumns(b *testing.B) {
 	table := makeSeedTable(16)
@@ -91,7 +121,7 @@ func BenchmarkAligned(b *testing.B) {
 	c := must(codec.For(reflect.TypeFor[map[string][]float64]()))
 	v := reflect.ValueOf(value)
 	room := alignedBytes(c.Size(v))
-	item := must(c.AppendAligned(room[:0], 0, v))
+	item := must(c.Append(room[:0], v))
 	other := make([]byte, len(item))
 	into := reflect.New(v.Type()).Elem()
 	for _, m := range []struct {
@@ -99,7 +129,7 @@ func BenchmarkAligned(b *testing.B) {
 		f    func()
 	}{
 		{"copy", func() { copy(other, item) }},
-		{"encode", func() { c.Size(v); must(c.AppendAligned(room[:0], 0, v)) }},
+		{"encode", func() { c.Size(v); must(c.Append(room[:0], v)) }},
 		{"decode", func() { must(c.Decode(item, into)) }},
 		{"view", func() { c.View(item, into) }},
 	} {

@@ -9,10 +9,10 @@ import (
 	"unicode/utf8"
 )
 
-// decode makes the zero struct at p of columns. With view, lists may lie in src. The bytes may
+// decode makes the zero struct at p of columns. With view, lists may lie in the input. The bytes may
 // change while they are read, so each is read once before it is believed.
-func (x *table) decode(src []byte, p place, view bool) error {
-	descriptions, n, err := readPrologue(src)
+func (x *table) decode(d *dec, src content, p place, view bool) error {
+	descriptions, n, err := readPrologue(src.bytes)
 	if err != nil {
 		return err
 	}
@@ -21,13 +21,16 @@ func (x *table) decode(src []byte, p place, view bool) error {
 	if len(x.columns) > len(few) {
 		seen = make([]bool, len(x.columns))
 	}
-	left := uint64(len(src)) // columns may share memory in src, but will not here
+	in := columnsInput{d: d, src: src.bytes, view: view, left: uint64(len(src.bytes))}
+	if src.attached {
+		in.attachments = d.attachments
+	}
 	for range n {
-		var d description
-		if d, descriptions, err = readDescription(descriptions); err != nil {
+		var desc description
+		if desc, descriptions, err = readDescription(descriptions); err != nil {
 			return err
 		}
-		i, known := x.byName[string(d.name)]
+		i, known := x.byName[string(desc.name)]
 		if !known {
 			continue
 		}
@@ -36,23 +39,39 @@ func (x *table) decode(src []byte, p place, view bool) error {
 			return within(c.name, errors.New("the column occurs twice"))
 		}
 		seen[i] = true
-		if d.bytes > left {
-			return within(c.name, errMemory)
-		}
-		left -= d.bytes
-		if err := c.decode(src, &d, p.field(c.at), view); err != nil {
+		if err := c.decode(&in, &desc, p.field(c.at)); err != nil {
 			return within(c.name, err)
 		}
 	}
 	return nil
 }
 
+// columnsInput is what columns are made of.
+type columnsInput struct {
+	d           *dec
+	src         []byte // the whole
+	attachments [][]byte
+	view        bool
+	left        uint64 // columns may share memory in src, but will not here
+}
+
+// data are the bytes of the column that d describes.
+func (in *columnsInput) data(d *description) ([]byte, error) {
+	if d.attachment == 0 {
+		if d.bytes > in.left {
+			return nil, errMemory
+		}
+		in.left -= d.bytes
+	}
+	return d.data(in.src, in.attachments)
+}
+
 // decode makes the column at p of the one that d describes.
-func (c *column) decode(src []byte, d *description, p place, view bool) error {
+func (c *column) decode(in *columnsInput, d *description, p place) error {
 	if err := c.check(d); err != nil {
 		return err
 	}
-	b, err := d.data(src)
+	b, err := in.data(d)
 	if err != nil {
 		return err
 	}
@@ -62,7 +81,7 @@ func (c *column) decode(src []byte, d *description, p place, view bool) error {
 		copy(own, b)
 		return c.open(own)
 	case shapeList:
-		return c.decodeList(b, d, p, view)
+		return c.decodeList(in, b, d, p)
 	case shapeText:
 		*p.text(), err = ownText(b)
 	case shapeTexts:
@@ -97,12 +116,17 @@ func (c *column) differs(d *description) error {
 	return fmt.Errorf("want %s laid out as this program has it in %d bytes, have it in %d", d.String(), c.size, d.elemSize)
 }
 
-func (c *column) decodeList(b []byte, d *description, p place, view bool) error {
+func (c *column) decodeList(in *columnsInput, b []byte, d *description, p place) error {
 	if d.isNil {
 		return nil
 	}
-	if view && littleEndian() && !c.bools && setView(p, b, c.size, c.element.align) {
+	if in.view && littleEndian() && !c.bools && setView(p, b, c.size, c.element.align) {
 		return nil
+	}
+	if d.attachment != 0 {
+		if err := in.d.pay(1, len(b)); err != nil {
+			return err
+		}
 	}
 	setCopy(p, b, c.size, c.element.align)
 	return c.open(p.elements(c.size))

@@ -8,14 +8,28 @@ import (
 	"unicode/utf8"
 )
 
-// size is how many bytes the struct at p takes as columns.
-func (x *table) size(p place) int {
-	end := len(x.header)
+// size is how many bytes the struct at p takes as columns, and whether some of them are attached.
+func (x *table) size(p place, e enc) (n int, attached bool) {
+	n = len(x.header)
 	for i := range x.columns {
 		c := &x.columns[i]
-		end = alignUp(end, c.begins()) + c.bytes(p.field(c.at))
+		field := p.field(c.at)
+		if _, ok := c.find(field, e); ok {
+			attached = true
+			continue
+		}
+		n = alignUp(n, c.begins()) + c.bytes(field)
 	}
-	return end
+	return n, attached
+}
+
+// find is where among the attachments the column at p is, if it is a list. What lies between the
+// parts of its elements stays as it is: the reader sees the memory around the column too.
+func (c *column) find(p place, e enc) (r reference, ok bool) {
+	if !e.attaches() || c.shape != shapeList || !littleEndian() {
+		return r, false
+	}
+	return e.find(p.elements(c.size))
 }
 
 func alignUp(n, align int) int { return (n + align - 1) &^ (align - 1) }
@@ -46,8 +60,8 @@ func textBytes(list []string) (n int) {
 }
 
 // append adds the struct at p to dst as columns.
-func (x *table) append(dst []byte, p place) ([]byte, error) {
-	size := x.size(p)
+func (x *table) append(dst []byte, p place, e enc) ([]byte, error) {
+	size, _ := x.size(p, e)
 	if size < 0 {
 		return dst, fmt.Errorf("columns take more memory than there can be; send fewer at once")
 	}
@@ -58,6 +72,10 @@ func (x *table) append(dst []byte, p place) ([]byte, error) {
 	for i := range x.columns {
 		c := &x.columns[i]
 		field := p.field(c.at)
+		if r, ok := c.find(field, e); ok {
+			c.refer(all[c.header:], r)
+			continue
+		}
 		at, n := alignUp(end, c.begins()), c.bytes(field)
 		if at > size || n > size-at {
 			return dst, errChanged
@@ -77,6 +95,14 @@ func (x *table) append(dst []byte, p place) ([]byte, error) {
 	return out, nil
 }
 
+// refer makes the description d that of a column that is attached.
+func (c *column) refer(d []byte, r reference) {
+	binary.LittleEndian.PutUint64(d[8:], r.length/uint64(c.size))
+	binary.LittleEndian.PutUint64(d[16:], r.offset)
+	binary.LittleEndian.PutUint64(d[24:], r.length)
+	binary.LittleEndian.PutUint32(d[40:], uint32(r.index+1))
+}
+
 // write fills b with the data of the column at p, and its description d with what there is of it.
 func (c *column) write(b, d []byte, p place) error {
 	count := 1
@@ -88,7 +114,7 @@ func (c *column) write(b, d []byte, p place) error {
 		c.seal(b)
 	case shapeList:
 		count, isNil = len(b)/c.size, *p.list() == nil
-		copy(b, p.elements(c.size))
+		copyBulk(b, p.elements(c.size))
 		c.seal(b)
 	case shapeText:
 		count = len(b)

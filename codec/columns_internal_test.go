@@ -104,27 +104,78 @@ func TestRandomColumns(t *testing.T) {
 		}
 		v := reflect.New(typ).Elem()
 		fillColumns(r, v)
-		size := x.size(storage(v))
+		size, _ := x.size(storage(v), enc{})
 		offset := r.IntN(16)
 		dirty := bytes.Repeat([]byte{0xee}, offset+size)
-		out, err := x.append(dirty[:offset], storage(v))
+		out, err := x.append(dirty[:offset], storage(v), enc{})
 		if err != nil {
 			t.Fatalf("seed %d: %v: %v", seed, typ, err)
 		}
 		if len(out) != offset+size {
 			t.Fatalf("seed %d: %v: size is %d, append added %d", seed, typ, size, len(out)-offset)
 		}
-		again, _ := x.append(nil, storage(v))
+		again, _ := x.append(nil, storage(v), enc{})
 		if !bytes.Equal(again, out[offset:]) {
 			t.Fatalf("seed %d: %v: what the buffer held before shows", seed, typ)
 		}
 		for _, view := range []bool{false, true} {
 			got := reflect.New(typ).Elem()
-			if err := x.decode(out[offset:], storage(got), view); err != nil {
+			if err := x.decode(&dec{}, content{bytes: out[offset:]}, storage(got), view); err != nil {
 				t.Fatalf("seed %d: %v: %v", seed, typ, err)
 			}
 			if !reflect.DeepEqual(got.Interface(), v.Interface()) {
 				t.Fatalf("seed %d, view %v: %v:\ngot  %+v\nwant %+v", seed, view, typ, got, v)
+			}
+		}
+	}
+}
+
+// everywhere is an Attacher that takes all memory for attachments, one each.
+type everywhere struct{ memory [][]byte }
+
+func (a *everywhere) Attach(mem []byte) (index int, offset uint64, ok bool) {
+	for i, m := range a.memory {
+		if &m[0] == &mem[0] && len(m) == len(mem) {
+			return i, 0, true
+		}
+	}
+	a.memory = append(a.memory, mem)
+	return len(a.memory) - 1, 0, true
+}
+
+// TestRandomAttachedColumns sends what TestRandomColumns does with all that can be attached, read as
+// it is and with the columns put in.
+func TestRandomAttachedColumns(t *testing.T) {
+	for seed := range uint64(2000) {
+		r := rand.New(rand.NewPCG(seed, 3))
+		typ := randomColumns(r, 2)
+		x, err := tableOf(typ)
+		if err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		v := reflect.New(typ).Elem()
+		fillColumns(r, v)
+		a := &everywhere{}
+		e := enc{Encoding: &Encoding{Attach: a}}
+		size, attached := x.size(storage(v), e)
+		out, err := x.append(nil, storage(v), e)
+		if err != nil || len(out) != size || attached != (len(a.memory) > 0) {
+			t.Fatalf("seed %d: %v: size is %d and %v, append added %d with %d attachments: %v", seed, typ, size, attached, len(out), len(a.memory), err)
+		}
+		d := dec{attachments: a.memory, memory: memoryBase}
+		inlined, err := d.inlineColumns(out)
+		if err != nil {
+			t.Fatalf("seed %d: %v: %v", seed, typ, err)
+		}
+		for _, view := range []bool{false, true} {
+			for _, c := range []content{{out, true}, {inlined, false}} {
+				got := reflect.New(typ).Elem()
+				if err := x.decode(&d, c, storage(got), view); err != nil {
+					t.Fatalf("seed %d: %v: %v", seed, typ, err)
+				}
+				if !reflect.DeepEqual(got.Interface(), v.Interface()) {
+					t.Fatalf("seed %d, view %v, attached %v: %v:\ngot  %+v\nwant %+v", seed, view, c.attached, typ, got, v)
+				}
 			}
 		}
 	}
@@ -135,7 +186,7 @@ func TestTypedHeads(t *testing.T) {
 	for _, n := range []int{alignFrom, 1 << 8, 1 << 16, 1 << 32} {
 		for _, align := range []int{2, 4, 8} {
 			for at := range 2 * align {
-				e := enc{base: 3}
+				e := enc{Encoding: &Encoding{Base: 3}}
 				dst := appendTypedHeads(make([]byte, 3+at), e, 86, n, align)
 				if e.offset(dst)%align != 0 {
 					t.Errorf("%d bytes behind %d lie at %d", n, at, e.offset(dst))

@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"reflect"
 	"time"
 	"unsafe"
 )
@@ -35,19 +36,20 @@ func (p place) texts() *[]string { return (*[]string)(p.at) }
 func (p place) time() *time.Time { return (*time.Time)(p.at) }
 
 // transferColumns is the transferable of T, whose table is x.
-func transferColumns[T any](name string, x *table) Transferable[T] {
-	decode := func(src []byte, view bool) (v T, err error) {
-		if err := x.decode(src, placeOf(&v), view); err != nil {
-			var zero T
-			return zero, err
-		}
-		return v, nil
-	}
-	return Transferable[T]{
-		Name:   name,
-		Size:   func(v T) int { return x.size(placeOf(&v)) },
-		Append: func(dst []byte, v T) ([]byte, error) { return x.append(dst, placeOf(&v)) },
-		Decode: func(src []byte) (T, error) { return decode(src, false) },
-		View:   func(src []byte) (T, error) { return decode(src, true) },
+func transferColumns[T any](name string, x *table) *transfer {
+	return &transfer{
+		typ:     reflect.TypeFor[T](),
+		name:    name,
+		columns: x.fields(),
+		content: func(v reflect.Value, e enc) (int, bool) {
+			t := valueOf[T](v)
+			return x.size(placeOf(&t), e)
+		},
+		write: func(dst []byte, v reflect.Value, e enc) ([]byte, error) {
+			t := valueOf[T](v)
+			return x.append(dst, placeOf(&t), e)
+		},
+		read: func(d *dec, c content, v reflect.Value) error { return x.decode(d, c, storage(v), false) },
+		view: func(d *dec, c content, v reflect.Value) error { return x.decode(d, c, storage(v), true) },
 	}
 }

@@ -7,14 +7,31 @@ type SchemaMismatch struct {
 	Path   string // inside the type, such as "Points[].X"; empty for the type itself
 	Client string // the client's type there
 	Server string // the server's
+	Hint   string // what may be done about it; empty if nothing in particular
 }
 
 func (m *SchemaMismatch) Error() string {
 	text := "the client has " + m.Client + ", the server has " + m.Server
+	if m.Hint != "" {
+		text += "; " + m.Hint
+	}
 	if m.Path == "" {
 		return text
 	}
 	return m.Path + ": " + text
+}
+
+// hint helps where one side has registered a type that the other has not.
+func hint(client, server *Schema) string {
+	switch {
+	case client.Kind == server.Kind:
+		return ""
+	case client.Kind == KindTransferable:
+		return "register the type at the server, too, as " + strconv.Quote(client.Name)
+	case server.Kind == KindTransferable:
+		return "register the type at the client, too, as " + strconv.Quote(server.Name)
+	}
+	return ""
 }
 
 // Compatible says whether values may pass between a client's and a server's type, and if not,
@@ -51,7 +68,7 @@ func (c *comparison) compare(client, server *Schema) *SchemaMismatch {
 	}
 	c.done[pair] = true
 	differ := func() *SchemaMismatch {
-		return &SchemaMismatch{Client: client.String(), Server: server.String()}
+		return &SchemaMismatch{Client: client.String(), Server: server.String(), Hint: hint(client, server)}
 	}
 	if client.Kind != server.Kind || client.Of != server.Of || client.Name != server.Name {
 		return differ()

@@ -2,6 +2,7 @@ package codec
 
 import (
 	"fmt"
+	"math"
 	"unicode/utf8"
 )
 
@@ -11,13 +12,23 @@ type dec struct {
 	src      []byte
 	memory   int // bytes of memory that may still be allocated
 	depth    int
-	view     bool // what can may lie in src
-	borrowed bool // something does
+	borrowed bool // a value lies in the input that is not the receiver's own
+
+	attachments [][]byte
+	view        bool // values may lie in the input
+	own         bool // src is the receiver's own
 }
 
-func (d *dec) start(src []byte) {
-	*d = dec{src: src, memory: memoryBase + memoryPerByte*len(src)}
+func (d *dec) start(src []byte, in *Decoding) {
+	*d = dec{src: src, attachments: in.Attachments, view: in.View, own: in.Own}
+	d.memory = memoryBase + memoryPerByte*len(src)
+	for _, a := range in.Attachments {
+		d.memory += memoryPerAttached * min(len(a), (math.MaxInt-d.memory)/memoryPerAttached)
+	}
 }
+
+// end drops the input, so that a dec that is used again does not keep it.
+func (d *dec) end() { d.src, d.attachments = nil, nil }
 
 // head takes the next head, tags included.
 func (d *dec) head() (head, error) {
@@ -28,11 +39,12 @@ func (d *dec) head() (head, error) {
 	return h, err
 }
 
-// item takes the next head behind any tags.
+// item takes the next head behind any tags. It stops at the tag of attachments, as without it a
+// reference would be a list of numbers.
 func (d *dec) item() (head, error) {
 	for {
 		h, err := d.head()
-		if err != nil || h.major != majorTag {
+		if err != nil || h.major != majorTag || h.attached() {
 			return h, err
 		}
 	}
@@ -57,13 +69,32 @@ func (d *dec) take(n uint64) ([]byte, error) {
 	return b, nil
 }
 
-// keep is b of the input for a value to hold: itself or a copy. It is never nil.
-func (d *dec) keep(b []byte) []byte {
-	if !d.view || len(b) == 0 {
-		return append([]byte{}, b...)
+// keep is b, the bytes behind h, for a value to hold: itself or a copy. It is never nil.
+func (d *dec) keep(h head, b []byte) ([]byte, error) {
+	if len(b) == 0 || !d.leaves(h, b) {
+		return d.copy(b)
 	}
-	d.borrowed = true
-	return b
+	d.borrowed = d.borrowed || d.view
+	return b, nil
+}
+
+// leaves says whether b, the bytes behind h, may be a value's memory. A value that is not a view
+// may be changed, so no other may lie there: nothing in src is read twice, but references to
+// attachments may overlap.
+func (d *dec) leaves(h head, b []byte) bool {
+	return d.view || d.own && h.major == majorBytes && len(b) >= ownFrom
+}
+
+// ownFrom is the least size of what is left where it is, in memory of the receiver's own: it keeps
+// all the rest of that alive.
+const ownFrom = 64 << 10
+
+// copy is a copy of b that is paid for and never nil.
+func (d *dec) copy(b []byte) ([]byte, error) {
+	if err := d.pay(1, len(b)); err != nil {
+		return nil, err
+	}
+	return cloneBulk(b), nil
 }
 
 // text returns the n bytes of a text string; they belong to the input.

@@ -41,6 +41,12 @@
 // are longer than need be, tag 55799, which means nothing, stands before them, or a second byte
 // string, which is skipped, before a transferable's. All of that is CBOR that any reader takes.
 //
+// Memory that the reader can see anyway need not be in the payload at all: an [Attacher] finds byte
+// slices, slices of numbers and columns that lie in such an attachment, and a reference is written,
+// tag 1664221186 around [attachment, offset, length] where the byte string would be. [Decoding] has
+// the attachments. What keeps bytes undecoded ([Opaque], cbor.RawMessage, types that decode
+// themselves) gets the data in their place, so that no reference outlives what it refers to.
+//
 // As in encoding/json, a struct that embeds a type with its own encoding, such as time.Time, is
 // encoded by that type's methods and its other fields are not seen: give such a field a name.
 //

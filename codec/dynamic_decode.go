@@ -18,11 +18,7 @@ func (d *dec) any() (any, error) {
 	case majorUint, majorNegative:
 		return d.anyInteger(h)
 	case majorBytes:
-		b, err := d.take(h.arg)
-		if err != nil {
-			return nil, err
-		}
-		return d.keep(b), d.pay(1, 24+len(b))
+		return d.anyBytes(h)
 	case majorText:
 		b, err := d.text(h.arg)
 		if err != nil {
@@ -37,6 +33,17 @@ func (d *dec) any() (any, error) {
 		return d.anyTagged(h, start)
 	}
 	return d.anySimple(h)
+}
+
+func (d *dec) anyBytes(h head) (any, error) {
+	b, err := d.bytes(h)
+	if err == nil {
+		b, err = d.keep(h, b)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return b, d.pay(1, 24)
 }
 
 func (d *dec) anyInteger(h head) (any, error) {
@@ -168,6 +175,8 @@ func (d *dec) anyTagged(h head, start []byte) (any, error) {
 		return n, d.pay(1, 64)
 	case tagTransferable:
 		return d.anyTransferable()
+	case tagAttachment:
+		return d.anyBytes(h)
 	case tagCBOR:
 		return d.any()
 	}
@@ -196,16 +205,20 @@ func (d *dec) anyVector(n *number) (any, error) {
 
 // anyTransferable makes a transferable's own type, if the bytes name one that is registered.
 func (d *dec) anyTransferable() (any, error) {
-	name, b, err := d.transferable()
+	name, c, err := d.transferable()
 	if err != nil {
 		return nil, err
 	}
 	p := registry.byName(name)
 	if p == nil {
-		return Opaque{name, d.keep(b)}, d.pay(1, 64+len(b))
+		b, err := d.keepContent(c)
+		if err != nil {
+			return nil, err
+		}
+		return Opaque{name, b}, d.pay(1, 64)
 	}
 	v := reflect.New(p.typ).Elem()
-	if err := p.decodeContent(d, b, v); err != nil {
+	if err := p.decodeContent(d, c, v); err != nil {
 		return nil, err
 	}
 	return v.Interface(), nil

@@ -3,11 +3,13 @@ package codec_test
 import (
 	"bytes"
 	"math"
+	"net/netip"
 	"reflect"
 	"testing"
 	"time"
 
 	"github.com/ctwo-go/c2/codec"
+	"github.com/fxamacker/cbor/v2"
 )
 
 // fuzzed is one type with nearly everything inside.
@@ -32,24 +34,34 @@ type fuzzed struct {
 	Cplx   []complex64
 }
 
+// seeds are items, and the attachment that some of them refer to.
 func seeds(f *testing.F) {
+	add := func(item []byte) { f.Add(item, []byte("attachment")) }
 	for _, g := range golden() {
-		f.Add(must(codec.Marshal(g.v)))
+		add(must(codec.Marshal(g.v)))
 	}
 	full := fuzzed{
 		Any: []any{1, "x", []float64{1}, time.Unix(0, 1)}, Tree: &tree{Value: []float64{1}, Named: map[string]*tree{"a": {}}}, Floats: []float64{1, 2},
 		Texts: map[string]string{"k": "v"}, Keys: map[point][]bool{{1, 2}: {true}}, Mesh: []mesh{{[]float64{1}}}, Mixed: map[any]any{1: "a", "b": []byte{1}},
 		Opaque: &codec.Opaque{Name: "n"}, Cplx: []complex64{1}, Nested: nested{"a": {}}, Forest: forest{{}},
 	}
-	f.Add(must(codec.Marshal(full)))
+	add(must(codec.Marshal(full)))
 	for _, v := range []any{make([]float64, 8), slab(make([]byte, 64)), []any{slab(make([]byte, 64)), make([]uint32, 17)}} {
-		f.Add(must(codec.Marshal(v))) // with padding
+		add(must(codec.Marshal(v))) // with padding
+	}
+	a := newArena(1 << 12)
+	for _, v := range []any{
+		lend[byte](a, 0, 64), lend[float64](a, 0, 9), []any{lend[int32](a, 0, 16), lendTable(a, 0, 16)}, cloud{lend[vec3](a, 0, 3)}, []cloud{{lend[vec3](a, 0, 4)}, {}},
+		fuzzed{Any: lend[byte](a, 0, 64), Floats: lend[float64](a, 0, 9), Bytes: lend[byte](a, 0, 65), Cplx: lend[complex64](a, 0, 8), Mesh: []mesh{{lend[float64](a, 0, 8)}}},
+	} {
+		c := must(codec.For(reflect.TypeOf(v)))
+		f.Add(must(c.AppendWith(nil, &codec.Encoding{Attach: a}, reflect.ValueOf(v))), a.pieces[0])
 	}
 	for _, bomb := range []string{
 		"\x9b\xff\xff\xff\xff\xff\xff\xff\xff", "\xbb\x7f\xff\xff\xff\xff\xff\xff\xff", "\x81\x81\x81\x81\x81\x81\x81\x81", "\xc2\x58\x20", "\xd8\x56\x43abc",
 		"\xda\x63\x32\x00\x01\x82\x69test.mesh\x41x", "\xa2\x01\x01\x01\x01", "\xd8\x52\x48\x3f\xf8\x00\x00\x00\x00\x00\x00", "\xf9\x7c\x00", "\x9f\xff",
 	} {
-		f.Add([]byte(bomb))
+		add([]byte(bomb))
 	}
 }
 
@@ -60,14 +72,22 @@ func FuzzDecode(f *testing.F) {
 	types := []reflect.Type{
 		reflect.TypeFor[any](), reflect.TypeFor[fuzzed](), reflect.TypeFor[tree](), reflect.TypeFor[[]float64](), reflect.TypeFor[[]complex128](),
 		reflect.TypeFor[map[any]any](), reflect.TypeFor[map[string]any](), reflect.TypeFor[[]string](), reflect.TypeFor[tagged](), reflect.TypeFor[codec.Opaque](),
+		reflect.TypeFor[cloud](), reflect.TypeFor[[]cloud](), reflect.TypeFor[seedTable](), reflect.TypeFor[cbor.RawMessage](), reflect.TypeFor[[]byte](), reflect.TypeFor[netip.Addr](),
 		reflect.TypeFor[time.Time](), reflect.TypeFor[codec.Schema](), reflect.TypeFor[forest](), reflect.TypeFor[[3]byte](), reflect.TypeFor[float32](), reflect.TypeFor[mesh](), reflect.TypeFor[slab](),
 	}
-	f.Fuzz(func(t *testing.T, data []byte) {
+	f.Fuzz(func(t *testing.T, data, attachment []byte) {
+		attachment = attachment[:min(len(attachment), 1<<12)] // so that no input asks for too much memory
+		in := codec.Decoding{Attachments: [][]byte{attachment, attachment[len(attachment)/2:]}}
 		for _, typ := range types {
 			c := must(codec.For(typ))
 			v := reflect.New(typ).Elem()
-			rest, err := c.Decode(data, v)
-			if _, _, viewErr := c.View(data, reflect.New(typ).Elem()); (err == nil) != (viewErr == nil) {
+			rest, borrowed, err := c.DecodeWith(data, in, v)
+			if borrowed {
+				t.Fatalf("%v: what was decoded is borrowed", typ)
+			}
+			view := in
+			view.View = true
+			if _, _, viewErr := c.DecodeWith(data, view, reflect.New(typ).Elem()); (err == nil) != (viewErr == nil) {
 				t.Fatalf("%v: decoded: %v, viewed: %v", typ, err, viewErr)
 			}
 			if err != nil {
@@ -85,7 +105,7 @@ func FuzzDecode(f *testing.F) {
 			}
 		}
 		for _, s := range []*codec.Schema{schemaOf[fuzzed](), schemaOf[any](), schemaOf[tree](), schemaOf[map[any]any]()} {
-			v, rest, err := s.Decode(data)
+			v, rest, _, err := s.DecodeWith(data, in)
 			if err == nil && !bytes.HasSuffix(data, rest) {
 				t.Fatalf("%v: rest is no end of the input", s)
 			}

@@ -12,16 +12,23 @@ import (
 // slices such as []float64, integers int64 (uint64 where that does not fit), transferables
 // [Opaque]. The rest is as for any, see the package comment.
 func (s *Schema) Decode(src []byte) (v any, rest []byte, err error) {
+	v, rest, _, err = s.DecodeWith(src, Decoding{})
+	return v, rest, err
+}
+
+// DecodeWith is Decode for the payload that in describes; see [Codec.DecodeWith]. An Opaque holds
+// its columns, attached or not.
+func (s *Schema) DecodeWith(src []byte, in Decoding) (v any, rest []byte, borrowed bool, err error) {
 	x, err := s.check()
 	if err != nil {
-		return nil, src, err
+		return nil, src, false, err
 	}
 	var d dec
-	d.start(src)
+	d.start(src, &in)
 	if v, err = x.decode(&d, s); err != nil {
-		return nil, src, err
+		return nil, src, false, err
 	}
-	return v, d.src, nil
+	return v, d.src, d.borrowed, nil
 }
 
 func (x index) decode(d *dec, s *Schema) (any, error) {
@@ -110,7 +117,7 @@ func decodeOpaque(d *dec, s *Schema) (any, error) {
 		return nil, fmt.Errorf("want the transferable %q, have %q", s.Name, clip(o.Name))
 	}
 	o.Name = s.Name
-	return o, d.pay(1, len(o.Data))
+	return o, d.pay(1, 64)
 }
 
 func (x index) decodeList(d *dec, s *Schema) (any, error) {

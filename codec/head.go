@@ -63,6 +63,9 @@ func (h head) String() string {
 	case majorMap:
 		return "a map"
 	case majorTag:
+		if h.attached() {
+			return "a reference to an attachment"
+		}
 		return fmt.Sprintf("tag %d", h.arg)
 	}
 	switch h.info {

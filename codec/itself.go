@@ -59,18 +59,22 @@ func methods(v reflect.Value) any {
 	return v.Interface()
 }
 
-// decode hands on a copy, which stays as it is: the input may be memory that a peer writes to, and
-// fxamacker/cbor reads an item twice, the second time without checks.
+// decode hands on a copy, which stays as it is and refers to nothing: the input may be memory that
+// a peer writes to, and fxamacker/cbor reads an item twice, the second time without checks.
 func (p native) decode(d *dec, v reflect.Value) error {
 	start := d.src
 	if err := d.skip(); err != nil {
 		return err
 	}
 	item := start[:len(start)-len(d.src)]
-	if err := d.pay(2, len(item)); err != nil {
+	if err := d.pay(1, len(item)); err != nil {
 		return err
 	}
-	if err := modes().dec.Unmarshal(bytes.Clone(item), v.Addr().Interface()); err != nil {
+	item, err := d.inlineItem(item)
+	if err != nil {
+		return err
+	}
+	if err := modes().dec.Unmarshal(item, v.Addr().Interface()); err != nil {
 		return fmt.Errorf("%v: %w", p.typ, err)
 	}
 	return nil
@@ -129,9 +133,12 @@ func (p encoded) decode(d *dec, v reflect.Value) error {
 		if b, err = d.text(h.arg); err == nil {
 			err = x.(encoding.TextUnmarshaler).UnmarshalText(bytes.Clone(b))
 		}
-	case !p.text && h.major == majorBytes:
-		if b, err = d.take(h.arg); err == nil {
-			err = x.(encoding.BinaryUnmarshaler).UnmarshalBinary(bytes.Clone(b))
+	case !p.text && h.bytes():
+		if b, err = d.bytes(h); err == nil {
+			b, err = d.copy(b)
+		}
+		if err == nil {
+			err = x.(encoding.BinaryUnmarshaler).UnmarshalBinary(b)
 		}
 	default:
 		return wrong(p.typ, h)

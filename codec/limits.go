@@ -20,6 +20,10 @@ const (
 	// Bytes that ask for more (a megabyte of empty maps for a slice of large structs) are refused.
 	memoryBase    = 64 << 20
 	memoryPerByte = 32
+
+	// Attached memory adds less, as it can only be copied: but more than once, by a value that
+	// has it in several places.
+	memoryPerAttached = 4
 )
 
 var (

@@ -22,7 +22,7 @@ func (o Opaque) MarshalCBOR() ([]byte, error) {
 // UnmarshalCBOR implements cbor.Unmarshaler.
 func (o *Opaque) UnmarshalCBOR(data []byte) error {
 	var d dec
-	d.start(data) // without views: UnmarshalCBOR must copy
+	d.start(data, &Decoding{}) // without views: UnmarshalCBOR must copy
 	h, err := d.head()
 	if err != nil {
 		return err
@@ -36,6 +36,18 @@ func (o *Opaque) UnmarshalCBOR(data []byte) error {
 
 // opaque takes what stands behind a transferable's tag.
 func (d *dec) opaque() (Opaque, error) {
-	name, b, err := d.transferable()
-	return Opaque{name, d.keep(b)}, err
+	name, c, err := d.transferable()
+	if err != nil {
+		return Opaque{}, err
+	}
+	b, err := d.keepContent(c)
+	return Opaque{name, b}, err
+}
+
+// keepContent is c for a value to hold that knows nothing of attachments.
+func (d *dec) keepContent(c content) ([]byte, error) {
+	if c.attached {
+		return d.inlineColumns(c.bytes)
+	}
+	return d.keep(head{major: majorBytes}, c.bytes)
 }

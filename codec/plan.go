@@ -18,9 +18,9 @@ type plan interface {
 // enc is what an encoding knows apart from the value and the bytes so far. It is passed by value, so
 // that encoding needs no heap.
 type enc struct {
-	base  int // index in dst at which the payload begins
-	depth int
-	named bool // inside any: transferables carry their name
+	*Encoding // nil: the payload begins with dst, and nothing travels beside it
+	depth     int32
+	named     bool // inside any: transferables carry their name
 }
 
 // in is enc one level down; it ends cyclic values.

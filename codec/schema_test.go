@@ -202,3 +202,19 @@ func TestSchemaStringIsBounded(t *testing.T) {
 		t.Errorf("String has %d bytes", n)
 	}
 }
+
+// TestCompatibleHints: who forgot to register a type is told so.
+func TestCompatibleHints(t *testing.T) {
+	type plain struct{ X []float64 }
+	registered := must(codec.For(reflect.TypeFor[slab]())).Schema()
+	other := must(codec.For(reflect.TypeFor[plain]())).Schema()
+	for _, test := range []struct {
+		client, server *codec.Schema
+		want           string
+	}{
+		{registered, other, `register the type at the server, too, as "test.slab"`},
+		{other, registered, `register the type at the client, too, as "test.slab"`},
+	} {
+		wantError(t, codec.Compatible(test.client, test.server), test.want)
+	}
+}

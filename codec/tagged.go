@@ -8,6 +8,9 @@ import (
 // tagged is the plan of cbor.Tag, whose content is any.
 type tagged struct{}
 
+// errReference refuses what nobody but an [Attacher] can know.
+var errReference = fmt.Errorf("tag %d refers to memory beside the payload; use another", tagAttachment)
+
 func (tagged) size(v reflect.Value, e enc) int {
 	e, err := e.in()
 	if err != nil {
@@ -25,6 +28,9 @@ func (tagged) append(dst []byte, v reflect.Value, e enc) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
+	if v.Field(0).Uint() == tagAttachment {
+		return dst, errReference
+	}
 	return dynamic{}.append(appendHead(dst, majorTag, v.Field(0).Uint()), v.Field(1), e)
 }
 
@@ -33,7 +39,7 @@ func (tagged) decode(d *dec, v reflect.Value) error {
 	if err != nil || h.null() {
 		return err
 	}
-	if h.major != majorTag {
+	if h.major != majorTag || h.attached() {
 		return wrong("a tag", h)
 	}
 	if err := d.enter(); err != nil {

@@ -45,22 +45,36 @@ func (p text) describe(*describer) *Schema { return named(KindText, p.typ) }
 // blob is the plan of slices and arrays of bytes.
 type blob struct{ typ reflect.Type }
 
-func (p blob) size(v reflect.Value, _ enc) int {
+// find is where v lies among the attachments. Only a slice can be seen there.
+func (p blob) find(v reflect.Value, e enc) (r reference, ok bool) {
+	if !e.attaches() || p.typ.Kind() != reflect.Slice {
+		return r, false
+	}
+	return e.find(v.Bytes())
+}
+
+func (p blob) size(v reflect.Value, e enc) int {
 	if p.typ.Kind() == reflect.Slice && v.IsNil() {
 		return 1
+	}
+	if r, ok := p.find(v, e); ok {
+		return r.size()
 	}
 	return stringSize(v.Len())
 }
 
-func (p blob) append(dst []byte, v reflect.Value, _ enc) ([]byte, error) {
+func (p blob) append(dst []byte, v reflect.Value, e enc) ([]byte, error) {
 	if p.typ.Kind() == reflect.Slice && v.IsNil() {
 		return append(dst, byteNull), nil
+	}
+	if r, ok := p.find(v, e); ok {
+		return r.append(dst), nil
 	}
 	dst = appendHead(dst, majorBytes, uint64(v.Len()))
 	if p.typ.Kind() == reflect.Array {
 		v = addressable(v)
 	}
-	return append(dst, v.Bytes()...), nil
+	return appendBulk(dst, v.Bytes()), nil
 }
 
 // addressable is v, or a copy of it whose memory can be reached.
@@ -80,16 +94,18 @@ func (p blob) decode(d *dec, v reflect.Value) error {
 		return err
 	case h.major == majorArray:
 		return decodeElements(d, h, v, unsigned{p.typ.Elem()})
-	case h.major != majorBytes:
+	case !h.bytes():
 		return wrong(p.typ, h)
 	}
-	b, err := d.take(h.arg)
+	b, err := d.bytes(h)
 	if err != nil {
 		return err
 	}
 	if p.typ.Kind() == reflect.Slice {
-		v.SetBytes(d.keep(b))
-		return nil
+		if b, err = d.keep(h, b); err == nil {
+			v.SetBytes(b)
+		}
+		return err
 	}
 	if len(b) != v.Len() {
 		return fmt.Errorf("want %d bytes for %v, have %d", v.Len(), p.typ, len(b))

@@ -13,7 +13,7 @@ import (
 // The tag stands around a byte string where the reader's type tells which transferable it is, and
 // around an array of its name and the byte string inside any. To align the bytes, a second byte
 // string goes in front of theirs, whose content means nothing, in an array with the rest: [padding,
-// bytes] or [name, padding, bytes].
+// bytes] or [name, padding, bytes]. Bytes that refer to attachments have tagAttachment around them.
 const tagTransferable = 0x63320001
 
 // Transferable says how values of T are written and read, instead of the rules of the package.
@@ -36,39 +36,50 @@ type Transferable[T any] struct {
 
 // transfer is the plan of a transferable, its type erased.
 type transfer struct {
-	typ     reflect.Type
-	name    string
-	content func(v reflect.Value) int // nil: not known in advance
-	write   func(dst []byte, v reflect.Value) ([]byte, error)
-	read    func(src []byte, v reflect.Value) error
-	view    func(src []byte, v reflect.Value) error // nil: none
-	columns []Field                                 // nil: not columns
+	typ  reflect.Type
+	name string
+	// content is how many bytes write adds, and whether they refer to attachments. It is nil
+	// where that is not known in advance.
+	content func(v reflect.Value, e enc) (n int, attached bool)
+	write   func(dst []byte, v reflect.Value, e enc) ([]byte, error)
+	read    func(d *dec, c content, v reflect.Value) error
+	view    func(d *dec, c content, v reflect.Value) error // nil: none
+	columns []Field                                        // nil: not columns, and never attached
+}
+
+// content is a transferable's bytes as they came. They belong to the input.
+type content struct {
+	bytes    []byte
+	attached bool // they may refer to attachments
 }
 
 // Register makes T a transferable, in every type that has it inside. It must come before T is
 // first used, so its place is beside the type, where package variables are set or main begins.
 // A nil pointer (or nil interface, if T is one) is null and does not reach T's functions.
-func Register[T any](t Transferable[T]) error { return register(t, nil) }
+func Register[T any](t Transferable[T]) error {
+	p := &transfer{typ: reflect.TypeFor[T](), name: t.Name, read: reader(t.Decode), view: reader(t.View)}
+	if t.Append != nil {
+		p.write = func(dst []byte, v reflect.Value, _ enc) ([]byte, error) { return t.Append(dst, valueOf[T](v)) }
+	}
+	if t.Size != nil {
+		p.content = func(v reflect.Value, _ enc) (int, bool) { return t.Size(valueOf[T](v)), false }
+	}
+	return p.register()
+}
 
-func register[T any](t Transferable[T], columns []Field) error {
-	typ := reflect.TypeFor[T]()
+func (p *transfer) register() error {
 	var errs []error
-	if t.Name == "" || !utf8.ValidString(t.Name) {
+	if p.name == "" || !utf8.ValidString(p.name) {
 		errs = append(errs, errors.New("it needs a Name, in UTF-8"))
 	}
-	if t.Append == nil || t.Decode == nil {
+	if p.write == nil || p.read == nil {
 		errs = append(errs, errors.New("it needs Append and Decode"))
 	}
-	if plainData(typ) {
+	if plainData(p.typ) {
 		errs = append(errs, errors.New("its encoding is fixed; define a type of your own"))
 	}
 	if len(errs) > 0 {
-		return fmt.Errorf("transferable %q for %v: %w", t.Name, typ, errors.Join(errs...))
-	}
-	p := &transfer{typ: typ, name: t.Name, read: reader(t.Decode), view: reader(t.View), columns: columns}
-	p.write = func(dst []byte, v reflect.Value) ([]byte, error) { return t.Append(dst, valueOf[T](v)) }
-	if t.Size != nil {
-		p.content = func(v reflect.Value) int { return t.Size(valueOf[T](v)) }
+		return fmt.Errorf("transferable %q for %v: %w", p.name, p.typ, errors.Join(errs...))
 	}
 	return registry.add(p)
 }
@@ -80,12 +91,12 @@ func plainData(t reflect.Type) bool {
 		t == reflect.TypeFor[[]any]() || t == reflect.TypeFor[map[string]any]()
 }
 
-func reader[T any](decode func([]byte) (T, error)) func([]byte, reflect.Value) error {
+func reader[T any](decode func([]byte) (T, error)) func(*dec, content, reflect.Value) error {
 	if decode == nil {
 		return nil
 	}
-	return func(src []byte, v reflect.Value) error {
-		x, err := decode(src)
+	return func(_ *dec, c content, v reflect.Value) error {
+		x, err := decode(c.bytes)
 		if err == nil {
 			*v.Addr().Interface().(*T) = x
 		}
@@ -108,9 +119,12 @@ func (p *transfer) size(v reflect.Value, e enc) int {
 	if p.content == nil {
 		return total + p.maxPad(alignFrom) + wideHead + guess
 	}
-	n := p.content(v)
+	n, attached := p.content(v, e)
 	if n < 0 {
 		return -1
+	}
+	if attached {
+		total += headSize(tagAttachment)
 	}
 	return total + p.maxPad(n) + stringSize(n)
 }
@@ -131,15 +145,22 @@ func (p *transfer) append(dst []byte, v reflect.Value, e enc) ([]byte, error) {
 	}
 	dst = appendHead(dst, majorTag, tagTransferable)
 	if p.content == nil {
-		return p.appendUnsized(p.appendLead(dst, e, wideHead, p.aligned(alignFrom)), v)
+		return p.appendUnsized(p.appendLead(dst, e, wideHead, p.aligned(alignFrom)), v, e)
 	}
-	n := p.content(v)
+	n, attached := p.content(v, e)
 	if n < 0 {
 		return dst, p.fault(fmt.Errorf("its Size is %d", n))
 	}
-	dst = p.appendLead(dst, e, headSize(uint64(n)), p.aligned(n))
+	head := headSize(uint64(n))
+	if attached {
+		head += headSize(tagAttachment)
+	}
+	dst = p.appendLead(dst, e, head, p.aligned(n))
+	if attached {
+		dst = appendHead(dst, majorTag, tagAttachment)
+	}
 	dst = appendHead(dst, majorBytes, uint64(n))
-	out, err := p.write(dst, v)
+	out, err := p.write(dst, v, e)
 	if err != nil {
 		return dst, p.fault(err)
 	}
@@ -149,7 +170,7 @@ func (p *transfer) append(dst []byte, v reflect.Value, e enc) ([]byte, error) {
 	return out, nil
 }
 
-// appendLead writes what stands between the tag and the byte string, whose head will take head
+// appendLead writes what stands between the tag and the byte string, whose heads will take head
 // bytes: its name, if it needs one, and the padding.
 func (p *transfer) appendLead(dst []byte, e enc, head int, align bool) []byte {
 	items, size := byte(1), 0
@@ -174,9 +195,9 @@ func (p *transfer) appendLead(dst []byte, e enc, head int, align bool) []byte {
 	return dst
 }
 
-func (p *transfer) appendUnsized(dst []byte, v reflect.Value) ([]byte, error) {
+func (p *transfer) appendUnsized(dst []byte, v reflect.Value, e enc) ([]byte, error) {
 	dst = append(dst, majorBytes<<5|27, 0, 0, 0, 0, 0, 0, 0, 0)
-	out, err := p.write(dst, v)
+	out, err := p.write(dst, v, e)
 	if err != nil {
 		return dst, p.fault(err)
 	}
@@ -196,53 +217,63 @@ func (p *transfer) decode(d *dec, v reflect.Value) error {
 	if err != nil || h.null() {
 		return err
 	}
-	if h.major != majorArray && h.major != majorBytes {
+	if h.major != majorArray && !h.bytes() {
 		return wrong(fmt.Sprintf("the transferable %q", p.name), h)
 	}
-	name, b, err := d.transferableBehind(h)
+	name, c, err := d.transferableBehind(h)
 	if err != nil {
 		return err
 	}
 	if name != "" && name != p.name {
 		return fmt.Errorf("want the transferable %q, have %q", p.name, clip(name))
 	}
-	return p.decodeContent(d, b, v)
+	return p.decodeContent(d, c, v)
 }
 
-// decodeContent makes v of its bytes b, which belong to the input.
-func (p *transfer) decodeContent(d *dec, b []byte, v reflect.Value) error {
+// decodeContent makes v of its bytes.
+func (p *transfer) decodeContent(d *dec, c content, v reflect.Value) (err error) {
+	if c.attached && p.columns == nil {
+		if c.bytes, err = d.inlineColumns(c.bytes); err != nil {
+			return p.fault(err)
+		}
+	}
 	read := p.read
-	if d.view && p.view != nil && len(b) > 0 {
+	if d.view && p.view != nil && len(c.bytes) > 0 {
 		read, d.borrowed = p.view, true
 	}
-	if err := read(b, v); err != nil {
+	if err := read(d, c, v); err != nil {
 		return p.fault(err)
 	}
 	return nil
 }
 
 // transferable takes what stands behind a transferable's tag: its name, if there is one, and its
-// bytes, which belong to the input.
-func (d *dec) transferable() (name string, b []byte, err error) {
+// bytes.
+func (d *dec) transferable() (name string, c content, err error) {
 	h, err := d.head()
 	if err != nil {
-		return "", nil, err
+		return "", c, err
 	}
 	return d.transferableBehind(h)
 }
 
 // transferableBehind is transferable from behind its first head.
-func (d *dec) transferableBehind(h head) (name string, b []byte, err error) {
+func (d *dec) transferableBehind(h head) (name string, c content, err error) {
 	if h.major == majorArray {
 		if name, h, err = d.transferableLead(h.arg); err != nil {
-			return name, nil, err
+			return name, c, err
+		}
+	}
+	if c.attached = h.attached(); c.attached {
+		if h, err = d.head(); err != nil {
+			return name, c, err
 		}
 	}
 	if h.major != majorBytes {
-		return name, nil, wrong("a transferable's bytes", h)
+		return name, c, wrong("a transferable's bytes", h)
 	}
-	b, err = d.take(h.arg)
-	return name, b, err
+	c.bytes, err = d.take(h.arg)
+	return name, c, err
 }
 
 // transferableLead takes the name or the padding or both, as the elements of an array that has n,

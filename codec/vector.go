@@ -41,9 +41,20 @@ func (p *vector) bytes(v reflect.Value) int {
 	return n
 }
 
-func (p *vector) size(v reflect.Value, _ enc) int {
+// find is where v lies among the attachments. Only a slice can be seen there.
+func (p *vector) find(v reflect.Value, e enc) (r reference, ok bool) {
+	if !e.attaches() || p.typ.Kind() != reflect.Slice || p.width > 1 && !littleEndian() {
+		return r, false
+	}
+	return e.find(memory(v))
+}
+
+func (p *vector) size(v reflect.Value, e enc) int {
 	if p.null(v) {
 		return 1
+	}
+	if r, ok := p.find(v, e); ok {
+		return headSize(p.tag) + r.size()
 	}
 	n := p.bytes(v)
 	size := headSize(p.tag) + stringSize(n)
@@ -63,6 +74,9 @@ func (p *vector) append(dst []byte, v reflect.Value, e enc) ([]byte, error) {
 	if p.null(v) {
 		return append(dst, byteNull), nil
 	}
+	if r, ok := p.find(v, e); ok {
+		return r.append(appendHead(dst, majorTag, p.tag)), nil
+	}
 	if n := p.bytes(v); p.aligned(n) {
 		dst = appendTypedHeads(dst, e, p.tag, n, p.width)
 	} else {
@@ -72,7 +86,7 @@ func (p *vector) append(dst []byte, v reflect.Value, e enc) ([]byte, error) {
 		v = addressable(v)
 	}
 	at := len(dst)
-	dst = append(dst, memory(v)...)
+	dst = appendBulk(dst, memory(v))
 	if !littleEndian() {
 		swap(dst[at:], p.width)
 	}
@@ -86,13 +100,13 @@ func (p *vector) decode(d *dec, v reflect.Value) error {
 		switch {
 		case err != nil || h.null():
 			return err
-		case h.major == majorTag:
+		case h.major == majorTag && !h.attached():
 			tag = h.arg
 		case h.major == majorArray:
 			return p.decodePlain(d, h, v)
-		case h.major == majorBytes && (tag == p.tag || tag == p.bigEndian()):
+		case h.bytes() && (tag == p.tag || tag == p.bigEndian()):
 			return p.decodeTyped(d, h, v, tag == p.tag)
-		case h.major == majorBytes && numberByTag(tag) != nil:
+		case h.bytes() && numberByTag(tag) != nil:
 			return fmt.Errorf("want %v, have a typed array of %s", p.typ, numberByTag(tag).name)
 		default:
 			return wrong(p.typ, h)
@@ -103,7 +117,7 @@ func (p *vector) decode(d *dec, v reflect.Value) error {
 // decodeTyped copies a typed array, in one go where its byte order is this machine's, or leaves it
 // where it is.
 func (p *vector) decodeTyped(d *dec, h head, v reflect.Value, little bool) error {
-	b, err := d.take(h.arg)
+	b, err := d.bytes(h)
 	if err != nil {
 		return err
 	}
@@ -112,9 +126,12 @@ func (p *vector) decodeTyped(d *dec, h head, v reflect.Value, little bool) error
 			return fmt.Errorf("%d bytes are no whole number of elements for %v", len(b), p.typ)
 		}
 		at, same := storage(v), little == littleEndian()
-		if d.view && same && setView(at, b, p.width*p.lanes, p.width) {
-			d.borrowed = true
+		if d.leaves(h, b) && same && setView(at, b, p.width*p.lanes, p.width) {
+			d.borrowed = d.borrowed || d.view
 			return nil
+		}
+		if err := d.pay(1, len(b)); err != nil {
+			return err
 		}
 		setCopy(at, b, p.width*p.lanes, p.width)
 	} else {
@@ -134,13 +151,13 @@ func (p *vector) decodePlain(d *dec, h head, v reflect.Value) error {
 	if p.lanes == 1 {
 		return decodeElements(d, h, v, p.elem)
 	}
-	// Complex numbers: the floats come first, then their memory is taken as it is.
+	// Complex numbers: the floats come first, then their memory is seen as what it is to be.
 	floats := reflect.New(p.slice).Elem()
 	if err := decodeElements(d, h, floats, float{p.slice.Elem()}); err != nil {
 		return err
 	}
 	raw := memory(floats)
-	return p.decodeTyped(&dec{src: raw}, head{major: majorBytes, arg: uint64(len(raw))}, v, littleEndian())
+	return p.decodeTyped(&dec{src: raw, view: true}, head{major: majorBytes, arg: uint64(len(raw))}, v, littleEndian())
 }
 
 func (p *vector) describe(*describer) *Schema {

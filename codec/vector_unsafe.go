@@ -49,9 +49,11 @@ func setCopy(at place, b []byte, size, align int) {
 }
 
 // copyAs is a copy of b in memory that is aligned for W, whose size divides len(b), which is not 0.
-// Appending to an empty slice is the one way to get memory that is not cleared before it is
-// written, which halves the time for large slices.
 func copyAs[W uint8 | uint16 | uint32 | uint64](b []byte) *byte {
+	if len(b) >= bulkFrom {
+		return unsafe.SliceData(cloneBulk(b)) // pages are aligned for anything
+	}
+	// Appending to an empty slice gives memory that is not cleared before it is written.
 	// Safe: src is only read by append's memmove, so it may be unaligned, and W has no pointers.
 	src := unsafe.Slice((*W)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/int(unsafe.Sizeof(W(0))))
 	return (*byte)(unsafe.Pointer(unsafe.SliceData(append([]W(nil), src...))))

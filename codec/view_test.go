@@ -33,7 +33,7 @@ func aligned(t *testing.T, v any, lead int) []byte {
 	c := must(codec.For(reflect.TypeOf(v)))
 	size := c.Size(reflect.ValueOf(v))
 	const guessed = 64 // by how much Size may be wrong about an unsizedSlab
-	out := must(c.AppendAligned(alignedBytes(lead + size + guessed)[:lead], 0, reflect.ValueOf(v)))
+	out := must(c.Append(alignedBytes(lead + size + guessed)[:lead], reflect.ValueOf(v)))
 	if n := len(out) - lead; n > size && !bytes.Contains(out, []byte{0x5b}) {
 		t.Errorf("%T: Size is %d, %d bytes were added", v, size, n)
 	}
@@ -120,11 +120,11 @@ func TestPaddingOfEveryLength(t *testing.T) {
 	}
 }
 
-func TestAppendAlignedCountsFromBase(t *testing.T) {
+func TestAppendWithCountsFromBase(t *testing.T) {
 	want := make([]float64, 20)
 	c := must(codec.For(reflect.TypeFor[[]float64]()))
 	for base := range 9 {
-		out := must(c.AppendAligned(make([]byte, base, 400), base, reflect.ValueOf(want)))[base:]
+		out := must(c.AppendWith(make([]byte, base, 400), &codec.Encoding{Base: base}, reflect.ValueOf(want)))[base:]
 		src := alignedBytes(len(out))
 		copy(src, out)
 		if got, borrowed := view[[]float64](t, src); borrowed != inPlace || len(got) != len(want) {
@@ -249,7 +249,7 @@ func ExampleCodec_View() {
 		return
 	}
 	v := reflect.ValueOf(answer{make([]byte, 1000)})
-	payload, err := c.AppendAligned(make([]byte, 0, c.Size(v)), 0, v)
+	payload, err := c.Append(make([]byte, 0, c.Size(v)), v)
 	if err != nil {
 		fmt.Println(err)
 		return
