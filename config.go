@@ -22,6 +22,7 @@ type nodeConfig struct {
 	callTimeout  *time.Duration
 	drainTimeout *time.Duration
 	maxPayload   *int64
+	memory       *MemoryConfig
 	logger       *zerolog.Logger
 }
 
@@ -31,6 +32,7 @@ type settings struct {
 	callTimeout  time.Duration
 	drainTimeout time.Duration
 	maxPayload   int64
+	memory       MemoryConfig
 	logger       zerolog.Logger
 }
 
@@ -52,6 +54,7 @@ func (c *nodeConfig) resolve() (settings, error) {
 		drainTimeout: setting(&r, c.drainTimeout, "C2_DRAIN_TIMEOUT", defaultDrainTimeout, "a duration like 10s", parseDuration),
 		maxPayload:   setting(&r, c.maxPayload, "C2_MAX_PAYLOAD", ipc.DefaultMaxPayload, "a number of bytes above 0", parsePositive),
 	}
+	s.memory = r.memory(c.memory)
 	level := setting(&r, nil, "C2_LOG_LEVEL", zerolog.WarnLevel, "debug, info, warn, error or disabled", parseLevel)
 	if c.logger != nil {
 		s.logger = *c.logger
@@ -72,6 +75,40 @@ func (c *nodeConfig) resolve() (settings, error) {
 		return settings{}, newError(CodeInvalid, "%v", err)
 	}
 	return s, nil
+}
+
+// memory finds the settings of shared memory: of a field that the option leaves zero, its variable's.
+func (r *resolver) memory(option *MemoryConfig) MemoryConfig {
+	var m MemoryConfig
+	if option != nil {
+		m = *option
+	} else {
+		m.Off = !setting(r, nil, "C2_IPC_SHM", true, "on or off", parseSwitch)
+	}
+	const size = "a number of bytes above 0"
+	m.Inline = int(setting(r, given(int64(m.Inline)), "C2_SHM_INLINE", 0, size, parsePositive))
+	m.Dedicated = int(setting(r, given(int64(m.Dedicated)), "C2_SHM_DEDICATED", 0, size, parsePositive))
+	m.ConnBytes = setting(r, given(m.ConnBytes), "C2_SHM_CONN_BYTES", 0, size, parsePositive)
+	m.MaxBytes = setting(r, given(m.MaxBytes), "C2_SHM_BYTES", 0, size, parsePositive)
+	m.SpillDir = setting(r, given(m.SpillDir), "C2_SHM_SPILL_DIR", "", "a directory", parseText)
+	m.SpillBytes = setting(r, given(m.SpillBytes), "C2_SHM_SPILL_BYTES", 0, "a number of bytes, or -1 for no files", parseSpill)
+	m.Wait = setting(r, given(m.Wait), "C2_SHM_WAIT", 0, "a duration above 0, like 10s", parseWait)
+	const want = "more, or 0 for the default"
+	r.check("SharedMemory.Inline", m.Inline >= 0, want)
+	r.check("SharedMemory.Dedicated", m.Dedicated >= 0, want)
+	r.check("SharedMemory.ConnBytes", m.ConnBytes >= 0, want)
+	r.check("SharedMemory.MaxBytes", m.MaxBytes >= 0, want)
+	r.check("SharedMemory.Wait", m.Wait >= 0, want)
+	return m
+}
+
+// given is v unless it is zero.
+func given[T comparable](v T) *T {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return &v
 }
 
 // resolver looks settings up and collects what is wrong with them.
@@ -112,6 +149,31 @@ func parseDuration(s string) (time.Duration, error) {
 	d, err := time.ParseDuration(s)
 	if err == nil && d < 0 {
 		err = errors.New("negative")
+	}
+	return d, err
+}
+
+func parseSwitch(s string) (bool, error) {
+	switch s {
+	case "on":
+		return true, nil
+	case "off":
+		return false, nil
+	}
+	return false, errors.New("neither on nor off")
+}
+
+func parseSpill(s string) (int64, error) {
+	if s == "-1" {
+		return -1, nil
+	}
+	return parsePositive(s)
+}
+
+func parseWait(s string) (time.Duration, error) {
+	d, err := parseDuration(s)
+	if err == nil && d == 0 {
+		err = errors.New("zero")
 	}
 	return d, err
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ctwo-go/c2"
 	"github.com/ctwo-go/c2/internal/leaktest"
+	"github.com/ctwo-go/c2/ipc"
 )
 
 // settings gives the test an environment and a working directory with only these settings; an empty dotenv is no file.
@@ -77,11 +78,18 @@ func TestNodesInventTheirAddresses(t *testing.T) {
 
 func TestSettingsThatAreWrong(t *testing.T) {
 	for variable, test := range map[string]struct{ value, says string }{
-		"C2_ADDRESS":       {"http://host", `C2_ADDRESS: address "http://host": want ipc://name or ipc:///abs/path.sock`},
-		"C2_CALL_TIMEOUT":  {"30", `C2_CALL_TIMEOUT="30": want a duration like 30s, or 0 for none`},
-		"C2_DRAIN_TIMEOUT": {"-1s", `C2_DRAIN_TIMEOUT="-1s": want a duration like 10s`},
-		"C2_MAX_PAYLOAD":   {"1GB", `C2_MAX_PAYLOAD="1GB": want a number of bytes above 0`},
-		"C2_LOG_LEVEL":     {"loud", `C2_LOG_LEVEL="loud": want debug, info, warn, error or disabled`},
+		"C2_ADDRESS":         {"http://host", `C2_ADDRESS: address "http://host": want ipc://name or ipc:///abs/path.sock`},
+		"C2_CALL_TIMEOUT":    {"30", `C2_CALL_TIMEOUT="30": want a duration like 30s, or 0 for none`},
+		"C2_DRAIN_TIMEOUT":   {"-1s", `C2_DRAIN_TIMEOUT="-1s": want a duration like 10s`},
+		"C2_MAX_PAYLOAD":     {"1GB", `C2_MAX_PAYLOAD="1GB": want a number of bytes above 0`},
+		"C2_IPC_SHM":         {"no", `C2_IPC_SHM="no": want on or off`},
+		"C2_SHM_INLINE":      {"0", `C2_SHM_INLINE="0": want a number of bytes above 0`},
+		"C2_SHM_DEDICATED":   {"8M", `C2_SHM_DEDICATED="8M": want a number of bytes above 0`},
+		"C2_SHM_CONN_BYTES":  {"-1", `C2_SHM_CONN_BYTES="-1": want a number of bytes above 0`},
+		"C2_SHM_BYTES":       {"lots", `C2_SHM_BYTES="lots": want a number of bytes above 0`},
+		"C2_SHM_SPILL_BYTES": {"-2", `C2_SHM_SPILL_BYTES="-2": want a number of bytes, or -1 for no files`},
+		"C2_SHM_WAIT":        {"0", `C2_SHM_WAIT="0": want a duration above 0, like 10s`},
+		"C2_LOG_LEVEL":       {"loud", `C2_LOG_LEVEL="loud": want debug, info, warn, error or disabled`},
 	} {
 		t.Run(variable, func(t *testing.T) {
 			settings(t, map[string]string{variable: test.value}, "")
@@ -105,6 +113,8 @@ func TestSettingsThatAreWrong(t *testing.T) {
 			"CallTimeout: want a duration of 0 or more":  c2.CallTimeout(-1),
 			"DrainTimeout: want a duration of 0 or more": c2.DrainTimeout(-1),
 			"MaxPayload: want a number of bytes above 0": c2.MaxPayload(0),
+			"SharedMemory.Inline: want more, or 0":       c2.SharedMemory(c2.MemoryConfig{Inline: -1}),
+			"SharedMemory.ConnBytes: want more, or 0":    c2.SharedMemory(c2.MemoryConfig{ConnBytes: -1}),
 			"a name has 1 to 64 characters":              c2.Address("ipc://"),
 			"use a shorter one":                          c2.Address("ipc:///" + strings.Repeat("x", 200)),
 			"want ipc://name or ipc:///abs/path.sock":    c2.Address("thread://"),
@@ -414,5 +424,64 @@ func TestAddressesOfTheProcessItself(t *testing.T) {
 		if n, err := connect[Counter](t, node, "counter", c2.At(address)).Increment(t.Context(), 1); err != nil || n == 0 {
 			t.Errorf("%q: %d, %v", address, n, err)
 		}
+	}
+}
+
+// Sheet is the contract of the tests of shared memory's settings.
+type Sheet interface {
+	GetBytes(ctx context.Context, n int) ([]byte, error)
+}
+
+type sheet struct{}
+
+func (sheet) GetBytes(_ context.Context, n int) ([]byte, error) { return make([]byte, n), nil }
+
+// TestSharedMemorySettings tells from the way that results go which setting holds.
+func TestSharedMemorySettings(t *testing.T) {
+	const size = 100 << 10
+	for _, test := range []struct {
+		name      string
+		variables map[string]string
+		file      string
+		option    c2.NodeOption
+		way       func(ipc.MemoryStats) uint64
+	}{
+		{"default", nil, "", nil, func(s ipc.MemoryStats) uint64 { return s.Block }},
+		{"off by variable", map[string]string{"C2_IPC_SHM": "off"}, "", nil, func(s ipc.MemoryStats) uint64 { return s.Inline }},
+		{"off by .env", nil, "C2_IPC_SHM=off", nil, func(s ipc.MemoryStats) uint64 { return s.Inline }},
+		{"on by variable, over .env", map[string]string{"C2_IPC_SHM": "on"}, "C2_IPC_SHM=off", nil, func(s ipc.MemoryStats) uint64 { return s.Block }},
+		{"off by option", nil, "", c2.SharedMemory(c2.MemoryConfig{Off: true}), func(s ipc.MemoryStats) uint64 { return s.Inline }},
+		{"on by option", map[string]string{"C2_IPC_SHM": "off"}, "", c2.SharedMemory(c2.MemoryConfig{}), func(s ipc.MemoryStats) uint64 { return s.Block }},
+		{"inline by variable", map[string]string{"C2_SHM_INLINE": "200000"}, "", nil, func(s ipc.MemoryStats) uint64 { return s.Inline }},
+		{"inline by option", map[string]string{"C2_SHM_INLINE": "10"}, "", c2.SharedMemory(c2.MemoryConfig{Inline: 200_000}), func(s ipc.MemoryStats) uint64 { return s.Inline }},
+		{"dedicated by variable", map[string]string{"C2_SHM_DEDICATED": "50000"}, "", nil, func(s ipc.MemoryStats) uint64 { return s.Dedicated }},
+		{"variable for what the option leaves open", map[string]string{"C2_SHM_DEDICATED": "50000"}, "", c2.SharedMemory(c2.MemoryConfig{Inline: 10}), func(s ipc.MemoryStats) uint64 { return s.Dedicated }},
+		{"too large for memory and files", map[string]string{"C2_SHM_CONN_BYTES": "65536", "C2_SHM_SPILL_BYTES": "-1"}, "", nil, func(s ipc.MemoryStats) uint64 { return s.Inline }},
+		{"too large for memory", map[string]string{"C2_SHM_BYTES": "65536", "C2_SHM_DEDICATED": "50000"}, "", nil, func(s ipc.MemoryStats) uint64 { return s.Spilled }},
+		{"too large for memory, and nowhere to spill", map[string]string{"C2_SHM_BYTES": "65536", "C2_SHM_DEDICATED": "50000", "C2_SHM_SPILL_DIR": "/nonexistent"}, "", nil, func(s ipc.MemoryStats) uint64 { return s.Inline }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			settings(t, test.variables, test.file)
+			server, err := c2.NewNode(c2.Address("ipc://"+t.TempDir()+"/s.sock"), test.option)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer server.Shutdown(t.Context())
+			client := newNode(t, c2.SharedMemory(c2.MemoryConfig{}))
+			if err := c2.Register[Sheet]("sheet", sheet{}, c2.On(server)); err != nil {
+				t.Fatal(err)
+			}
+			s, err := c2.Connect[Sheet](t.Context(), "sheet", c2.On(client), c2.At(server.Address()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			before := test.way(server.MemoryStats())
+			if b, err := s.GetBytes(t.Context(), size); err != nil || len(b) != size {
+				t.Fatalf("%d bytes, %v", len(b), err)
+			}
+			if stats := server.MemoryStats(); test.way(stats) != before+1 {
+				t.Errorf("it went another way: %+v", stats)
+			}
+		})
 	}
 }

@@ -46,6 +46,11 @@
 // Across processes everything is copied: callers and resources own what they get. In one process values are passed as
 // they are, so that what pointers, slices and maps refer to is shared.
 //
+// Who asks for it gets large data where they are, in the shared memory of the other process: a caller by [Hold], a resource
+// by [HoldInput]. What lies in memory from [Alloc], [Lend] or [Pin] is not even copied when it is sent. Which data that
+// is about: byte slices, slices of numbers, columns (package codec), and other types with a View. [SharedMemory] has the
+// bounds.
+//
 // # Errors
 //
 // An error that the resource returned has its own text, and its identity where that was given a name by

@@ -48,7 +48,7 @@ func (d *Dynamic) Descriptor() *Descriptor { return d.link.binding.Load().desc }
 // A variadic method takes its last arguments one by one.
 //
 // Results come back likewise: int64, uint64, float64, string, bool, []byte, time.Time, typed slices of numbers, []any,
-// and map[string]any for structs and maps.
+// and map[string]any for structs and maps. Columns and other transferables are [codec.Opaque].
 //
 // Where ctx has no deadline, the node's call timeout holds.
 func (d *Dynamic) Call(ctx context.Context, method string, args ...any) ([]any, error) {
@@ -73,8 +73,11 @@ func (d *Dynamic) call(ctx context.Context, method string, args []any) ([]any, e
 	if err != nil {
 		return nil, err
 	}
-	defer p.Release()
-	out, err := c.method.decodeResults(p.Bytes())
+	var out []any
+	err = d.node.read(ctx, p, func(view bool) (borrowed bool, err error) {
+		out, borrowed, err = c.method.decodeResults(p, view)
+		return borrowed, err
+	})
 	if err != nil {
 		return nil, unreadable(err)
 	}
@@ -149,11 +152,14 @@ func (m *MethodDescriptor) encodeArgs(args []any) ([]byte, error) {
 	return dst, nil
 }
 
-func (m *MethodDescriptor) decodeResults(src []byte) ([]any, error) {
-	out := make([]any, len(m.Results))
-	err := decodeList(src, len(out), "result", func(i int, src []byte) (rest []byte, err error) {
-		out[i], rest, err = m.Results[i].Decode(src)
+func (m *MethodDescriptor) decodeResults(p *ipc.Payload, view bool) (out []any, borrowed bool, err error) {
+	in := decoding(p, view)
+	out = make([]any, len(m.Results))
+	err = decodeList(p.Bytes(), len(out), "result", func(i int, src []byte) (rest []byte, err error) {
+		var b bool
+		out[i], rest, b, err = m.Results[i].DecodeWith(src, in)
+		borrowed = borrowed || b
 		return rest, err
 	})
-	return out, err
+	return out, borrowed, err
 }

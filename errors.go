@@ -45,7 +45,8 @@ var (
 	ErrNotFound = errors.New("c2: not found")
 	// ErrUnavailable: the resource's process can't be reached, or went away during the call.
 	ErrUnavailable = errors.New("c2: unavailable")
-	// ErrBusy: a bound on waiting or concurrent calls was reached. The call did not run.
+	// ErrBusy: a bound on waiting or concurrent calls, or on shared memory, was reached. The call did not run, unless
+	// Error.MayHaveRun says so: then there was no memory for its result, because the caller holds too much.
 	ErrBusy = errors.New("c2: busy")
 	// ErrClosed: this proxy or node was closed.
 	ErrClosed = errors.New("c2: closed")

@@ -13,6 +13,8 @@ import (
 // endpoint carries calls to one node, as bytes.
 type endpoint interface {
 	Call(ctx context.Context, req ipc.Request) (*ipc.Payload, error)
+	// loans returns memory that calls pass without a copy, or nil if there is none.
+	loans(ctx context.Context) (*ipc.Loans, error)
 	// release tells that the link needs the endpoint no more.
 	release()
 }
@@ -127,7 +129,7 @@ func askDirectory(ctx context.Context, e endpoint, index uint32, args ...reflect
 		return nil, callError(err)
 	}
 	defer p.Release()
-	out, err := decodeValues(nil, m.results, p.Bytes(), "result")
+	out, _, err := decodeValues(nil, m.results, p, false, "result")
 	if err != nil {
 		return nil, newError(CodeInternal, "the node's directory: %v", err)
 	}
@@ -150,12 +152,14 @@ func (n *Node) client(address string) (*sharedClient, error) {
 	}
 	c := n.clients[address]
 	if c == nil {
-		c = &sharedClient{Client: ipc.NewClient(address, ipc.Config{MaxPayload: n.settings.maxPayload}), node: n}
+		c = &sharedClient{Client: ipc.NewClient(address, ipc.Config{MaxPayload: n.settings.maxPayload, Memory: n.memory, Ended: n.holds.dropOrphans}), node: n}
 		n.clients[address] = c
 	}
 	c.refs++
 	return c, nil
 }
+
+func (c *sharedClient) loans(ctx context.Context) (*ipc.Loans, error) { return c.Loans(ctx) }
 
 func (c *sharedClient) release() {
 	n := c.node
@@ -186,6 +190,8 @@ type ownEndpoint struct{ node *Node }
 
 func (ownEndpoint) release() {}
 
+func (ownEndpoint) loans(context.Context) (*ipc.Loans, error) { return nil, nil }
+
 // Call runs the call on the caller's goroutine.
 func (e ownEndpoint) Call(ctx context.Context, req ipc.Request) (*ipc.Payload, error) {
 	if req.Resource == 0 && e.node.isClosed() {
@@ -196,18 +202,21 @@ func (e ownEndpoint) Call(ctx context.Context, req ipc.Request) (*ipc.Payload, e
 		return nil, err
 	}
 	r := &ownRequest{args: args}
-	defer r.Done()
-	return e.node.serve(ctx, req.Resource, req.Method, r)
+	defer r.drop()
+	return e.node.serve(ownContext(ctx), req.Resource, req.Method, r)
 }
 
 type ownRequest struct{ args *ipc.Payload }
 
-func (r *ownRequest) Args() []byte { return r.args.Bytes() }
+func (r *ownRequest) Take() *ipc.Payload {
+	args := r.args
+	r.args = nil
+	return args
+}
 
-func (r *ownRequest) Done() {
+func (r *ownRequest) drop() {
 	if r.args != nil {
 		r.args.Release()
-		r.args = nil
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/ctwo-go/c2/internal/sched"
+	"github.com/ctwo-go/c2/ipc"
 )
 
 // local calls a resource of the same node, on the caller's goroutine.
@@ -104,6 +105,10 @@ func (t *local) callDirect(ctx context.Context, m *method, r *resource, lm *loca
 		}
 	}
 	defer r.sched.Release(lm.read)
+	if m.context && lm.context && hasMemory(ctx) {
+		ctx = innerContext{ctx}
+		args[1] = contextValue(ctx)
+	}
 	switch {
 	case lm.context && !m.context:
 		args = append([]reflect.Value{{}, contextValue(ctx)}, args[1:]...)
@@ -115,6 +120,38 @@ func (t *local) callDirect(ctx context.Context, m *method, r *resource, lm *loca
 		return nil, failed
 	}
 	return ownError(out, r.name, lm.name), nil
+}
+
+// ownContext is ctx for a resource that is called in its own process: it has nothing of what its caller holds, lends and
+// was given the arguments and the memory of, as the resource would not learn of that from elsewhere.
+func ownContext(ctx context.Context) context.Context {
+	if hasMemory(ctx) {
+		return innerContext{ctx}
+	}
+	return ctx
+}
+
+// hasMemory tells whether there is something in ctx that innerContext would hide.
+func hasMemory(ctx context.Context) bool {
+	loan := loanOf(ctx)
+	return heldOf(ctx) != nil || ctx.Value(inputKey{}) != nil || loan != nil && loan != noLoan || loan == nil && ipc.CallOf(ctx) != nil
+}
+
+// innerContext hides what concerns the memory of an outer call.
+type innerContext struct{ context.Context }
+
+// noLoan keeps Alloc from the memory of an outer call.
+var noLoan = new(Loan)
+
+// Value implements [context.Context].
+func (c innerContext) Value(key any) any {
+	switch key.(type) {
+	case heldKey, inputKey:
+		return nil
+	case loanKey:
+		return noLoan
+	}
+	return c.Context.Value(key)
 }
 
 // ownError makes an *Error that the resource returned, from a call that it made itself, one of the resource's: its code and

@@ -28,6 +28,8 @@ import (
 type Node struct {
 	settings settings
 	log      zerolog.Logger
+	memory   *ipc.Memory
+	holds    holdTable
 
 	resources atomic.Pointer[resourceTable] // replaced, under mu, never changed
 	directory *resource
@@ -65,7 +67,7 @@ func NewNode(opts ...NodeOption) (*Node, error) {
 	n := &Node{
 		settings: s, log: s.logger, address: s.address,
 		values: make(map[any]string), clients: make(map[string]*sharedClient),
-		down: make(chan struct{}),
+		down: make(chan struct{}), memory: ipc.NewMemory(s.memory),
 	}
 	if n.address == "" {
 		n.address = inventAddress()
@@ -162,7 +164,7 @@ func (n *Node) listenLocked() error {
 	if n.server != nil {
 		return nil
 	}
-	s, err := ipc.Listen(n.address, handler{n}, ipc.Config{MaxPayload: n.settings.maxPayload, ConnLost: n.connLost})
+	s, err := ipc.Listen(n.address, handler{n}, ipc.Config{MaxPayload: n.settings.maxPayload, Memory: n.memory, ConnLost: n.connLost, Ended: n.holds.dropOrphans})
 	if err != nil {
 		return err
 	}
@@ -309,6 +311,14 @@ func Default() (*Node, error) {
 	return d.node, nil
 }
 
+// defaultInUse returns the default node, or nil if nobody has used it yet.
+func defaultInUse() *Node {
+	d := &defaultNode
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.node
+}
+
 func nodeOrDefault(n *Node) (*Node, error) {
 	if n != nil {
 		return n, nil
@@ -329,10 +339,7 @@ func Serve(ctx context.Context) error {
 // Shutdown is [Node.Shutdown] of the default node. What uses the default node afterwards gets a new one, with the same
 // options.
 func Shutdown(ctx context.Context) error {
-	d := &defaultNode
-	d.mu.Lock()
-	n := d.node
-	d.mu.Unlock()
+	n := defaultInUse()
 	if n == nil {
 		return nil
 	}

@@ -3,9 +3,13 @@ package c2
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/ctwo-go/c2/ipc"
 )
 
 // NodeOption sets up a node: see [NewNode] and [Configure].
@@ -70,6 +74,17 @@ func Logger(l zerolog.Logger) NodeOption {
 	return nodeOption(func(c *nodeConfig) { c.logger = &l })
 }
 
+// MemoryConfig shapes and bounds the shared memory of a node: see [SharedMemory].
+type MemoryConfig = ipc.MemoryConfig
+
+// SharedMemory says which way the node's payloads go to other processes of this host, and bounds the memory for them. A
+// field that is zero has its environment variable's value, else its default: Off C2_IPC_SHM (on or off), Inline
+// C2_SHM_INLINE, Dedicated C2_SHM_DEDICATED, ConnBytes C2_SHM_CONN_BYTES, MaxBytes C2_SHM_BYTES, SpillDir C2_SHM_SPILL_DIR,
+// SpillBytes C2_SHM_SPILL_BYTES, Wait C2_SHM_WAIT. Nobody has to know them: the defaults suit.
+func SharedMemory(config MemoryConfig) NodeOption {
+	return nodeOption(func(c *nodeConfig) { c.memory = &config })
+}
+
 // Mode says which calls of a resource may run beside each other.
 type Mode uint8
 
@@ -93,6 +108,13 @@ func MaxPending(n int) RegisterOption {
 	return registerOption(func(c *registerConfig) { c.maxPending = n })
 }
 
+// HoldInput gives the named methods of the resource their arguments where they arrived: the byte slices, slices of
+// numbers, columns and other transferables in them lie in the caller's memory, as under [Hold], for as long as the call
+// runs. They must not be written to, nor be kept without [KeepInput]. In the caller's own process it changes nothing.
+func HoldInput(methods ...string) RegisterOption {
+	return registerOption(func(c *registerConfig) { c.held = append(c.held, methods...) })
+}
+
 // At says where the resource is: thread:// is this process, ipc://name and ipc:///abs/path.sock another one of this
 // host. Default: this process.
 func At(address string) ConnectOption {
@@ -103,6 +125,20 @@ type registerConfig struct {
 	node       *Node
 	mode       Mode
 	maxPending int
+	held       []string // the methods of HoldInput
+}
+
+func (c *registerConfig) holdsInput(method string) bool { return slices.Contains(c.held, method) }
+
+// checkHeld finds fault with methods of HoldInput that the contract has not.
+func (c *registerConfig) checkHeld(contract *contract) error {
+	var faults []error
+	for _, name := range c.held {
+		if contract.find(name) == nil {
+			faults = append(faults, newError(CodeInvalid, "HoldInput(%q): %s has no such method; it has %s", name, contract.typ, strings.Join(contract.names(), ", ")))
+		}
+	}
+	return errors.Join(faults...)
 }
 
 func (c *registerConfig) check() error {

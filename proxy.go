@@ -266,8 +266,11 @@ func (t *remote) exchange(ctx context.Context, i int, m *method, args []reflect.
 	if err != nil {
 		return nil, err
 	}
-	defer p.Release()
-	out, err := decodeValues(make([]reflect.Value, 0, len(m.results)+1), m.results, p.Bytes(), "result")
+	var out []reflect.Value
+	err = t.node.read(ctx, p, func(view bool) (borrowed bool, err error) {
+		out, borrowed, err = decodeValues(make([]reflect.Value, 0, len(m.results)+1), m.results, p, view, "result")
+		return borrowed, err
+	})
 	if err != nil {
 		return nil, unreadable(err)
 	}
@@ -290,8 +293,8 @@ func (c *remoteCall) request(b *binding) (ipc.Request, error) {
 }
 
 // AppendTo implements [ipc.Body]. An argument that can't be encoded is the caller's error.
-func (c *remoteCall) AppendTo(dst []byte) ([]byte, error) {
-	dst, err := c.valuesBody.AppendTo(dst)
+func (c *remoteCall) AppendTo(dst []byte, a *ipc.Attachments) ([]byte, error) {
+	dst, err := c.valuesBody.AppendTo(dst, a)
 	if err != nil {
 		err = &Error{Code: CodeInvalid, Message: err.Error(), cause: err}
 	}

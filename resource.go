@@ -28,7 +28,8 @@ type Policy struct{}
 // Register makes a resource of value: from now on the contract T's methods can be called on it by that name, from this
 // process and, at the node's address, from others of this host. The first one binds that address.
 //
-// T is an interface, or a struct of func fields that value has set. The value needs to know nothing of being remote.
+// T is an interface, or a struct of func fields that value has set. The value needs to know nothing of being remote. From
+// now on it belongs to its callers: even to read it beside them takes a call.
 // A method that reads may run beside others that read; any other runs alone. Which ones read is said by a [Policy] tag in
 // the value's struct, else by the first word of the method's name (Get List Is Has Find Count Len Size Read Peek
 // Describe Lookup Query Search Stat Show Contains Exists), else it writes. [Concurrency] sets another rule.
@@ -98,7 +99,8 @@ type resource struct {
 // boundMethod is a method of a contract, bound to the value.
 type boundMethod struct {
 	*method
-	read bool
+	read       bool
+	holdsInput bool // its arguments may be views
 	boundFunc
 }
 
@@ -125,7 +127,7 @@ func newResource(t reflect.Type, name string, value reflect.Value, config *regis
 		return nil, err
 	}
 	accesses, err := c.policy(value.Type())
-	if err != nil {
+	if err := errors.Join(err, config.checkHeld(c)); err != nil {
 		return nil, err
 	}
 	r := &resource{name: name, value: value.Interface(), sched: sched.New(sched.Mode(config.mode), config.maxPending)}
@@ -135,7 +137,7 @@ func newResource(t reflect.Type, name string, value reflect.Value, config *regis
 	}
 	for _, name := range c.names() {
 		a := accesses[name]
-		m := boundMethod{method: c.find(name), read: a == access.Read, boundFunc: fns[name]}
+		m := boundMethod{method: c.find(name), read: a == access.Read, holdsInput: config.holdsInput(name), boundFunc: fns[name]}
 		r.methods = append(r.methods, m)
 		r.desc.Methods = append(r.desc.Methods, m.describe(a.String()))
 	}

@@ -13,9 +13,8 @@ import (
 
 // request is a call that came as bytes.
 type request interface {
-	Args() []byte
-	// Done gives the memory of Args back.
-	Done()
+	// Take hands the arguments over, which are to be released.
+	Take() *ipc.Payload
 	Encode(ipc.Body) (*ipc.Payload, error)
 }
 
@@ -45,11 +44,11 @@ func (n *Node) serve(ctx context.Context, id uint64, index uint32, req request) 
 			p, err = nil, &ipc.Error{Code: ipc.CodeInternal, Message: fmt.Sprintf("a type of the resource's panicked: %v", v), MayHaveRun: ran}
 		}
 	}()
-	args, err := m.decodeArgs(ctx, req.Args())
-	req.Done()
+	args, in, err := n.takeArgs(ctx, m, req)
 	if err != nil {
 		return nil, &ipc.Error{Code: ipc.CodeInvalid, Message: err.Error()}
 	}
+	defer in.end()
 	if err := r.sched.Acquire(ctx, m.read); err != nil {
 		return nil, admissionError(err)
 	}
@@ -96,23 +95,54 @@ func admissionError(err error) *ipc.Error {
 	return callError(err).wireError()
 }
 
-// decodeArgs reads the list of arguments. Before it are a slot for the receiver, and the context if the method takes one.
-func (m *method) decodeArgs(ctx context.Context, src []byte) ([]reflect.Value, error) {
+// takeArgs reads the list of arguments. Before it are a slot for the receiver, and the context if the method takes one.
+// The input is nil if the arguments are the method's own.
+func (n *Node) takeArgs(ctx context.Context, m *boundMethod, req request) ([]reflect.Value, *input, error) {
+	p := req.Take()
+	if !m.holdsInput {
+		defer p.Release()
+		args, _, err := m.decodeArgs(ctx, p)
+		return args, nil, err
+	}
+	in := &input{node: n, payload: p}
+	lasts := false
+	defer func() {
+		if !lasts { // also if a type panics
+			in.end()
+		}
+	}()
+	args, borrowed, err := m.decodeArgs(context.WithValue(ctx, inputKey{}, in), p)
+	if lasts = borrowed && err == nil; !lasts {
+		return args, nil, err
+	}
+	return args, in, nil
+}
+
+func (m *boundMethod) decodeArgs(ctx context.Context, p *ipc.Payload) (_ []reflect.Value, borrowed bool, err error) {
 	args := make([]reflect.Value, 1, 2+len(m.params))
 	if m.context {
 		args = append(args, contextValue(ctx))
 	}
-	return decodeValues(args, m.params, src, "argument")
+	return decodeValues(args, m.params, p, m.holdsInput, "argument")
 }
 
-// decodeValues reads a list of exactly as many values as there are codecs, and appends them.
-func decodeValues(dst []reflect.Value, codecs []*codec.Codec, src []byte, what string) ([]reflect.Value, error) {
-	err := decodeList(src, len(codecs), what, func(i int, src []byte) ([]byte, error) {
+// decodeValues reads a list of exactly as many values as there are codecs, and appends them. borrowed tells whether they
+// lie in the payload, as they may if they are to be views.
+func decodeValues(dst []reflect.Value, codecs []*codec.Codec, p *ipc.Payload, view bool, what string) (_ []reflect.Value, borrowed bool, err error) {
+	in := decoding(p, view)
+	err = decodeList(p.Bytes(), len(codecs), what, func(i int, src []byte) ([]byte, error) {
 		v := reflect.New(codecs[i].Type()).Elem()
 		dst = append(dst, v)
-		return codecs[i].Decode(src, v)
+		rest, b, err := codecs[i].DecodeWith(src, in, v)
+		borrowed = borrowed || b
+		return rest, err
 	})
-	return dst, err
+	return dst, borrowed, err
+}
+
+// decoding is how the values in a payload are to be read.
+func decoding(p *ipc.Payload, view bool) codec.Decoding {
+	return codec.Decoding{Attachments: p.Attachments(), View: view, Own: p.Private()}
 }
 
 // decodeList reads a list of exactly n items, each by decode, which returns what follows the item.
@@ -137,28 +167,39 @@ func decodeList(src []byte, n int, what string, decode func(i int, src []byte) (
 
 // valuesBody is a list of values on its way out.
 type valuesBody struct {
-	codecs []*codec.Codec
-	values []reflect.Value
-	what   string // what one is called in an error
+	codecs   []*codec.Codec
+	values   []reflect.Value
+	what     string // what one is called in an error
+	encoding codec.Encoding
 }
 
 // Size implements [ipc.Body].
-func (b *valuesBody) Size() int {
+func (b *valuesBody) Size(a *ipc.Attachments) int {
+	b.attach(a)
 	n := 9
 	for i, c := range b.codecs {
-		n += c.Size(b.values[i])
+		n += c.SizeWith(&b.encoding, b.values[i])
 	}
 	return n
 }
 
 // AppendTo implements [ipc.Body].
-func (b *valuesBody) AppendTo(dst []byte) ([]byte, error) {
+func (b *valuesBody) AppendTo(dst []byte, a *ipc.Attachments) ([]byte, error) {
+	b.attach(a)
+	b.encoding.Base = len(dst)
 	dst = codec.AppendArrayHead(dst, len(b.codecs))
 	var err error
 	for i, c := range b.codecs {
-		if dst, err = c.Append(dst, b.values[i]); err != nil {
+		if dst, err = c.AppendWith(dst, &b.encoding, b.values[i]); err != nil {
 			return dst, fmt.Errorf("%s %d: %w", b.what, i+1, err)
 		}
 	}
 	return dst, nil
+}
+
+// attach sets what may be attached. A nil *Attachments is not an Attacher that is nil.
+func (b *valuesBody) attach(a *ipc.Attachments) {
+	if b.encoding.Attach = nil; a != nil {
+		b.encoding.Attach = a
+	}
 }

@@ -43,8 +43,10 @@ func TestPayloadsThatOutgrowTheirAnnouncement(t *testing.T) {
 // modest is a Body that says it is empty.
 type modest []byte
 
-func (modest) Size() int                             { return 0 }
-func (m modest) AppendTo(dst []byte) ([]byte, error) { return append(dst, m...), nil }
+func (modest) Size(*ipc.Attachments) int { return 0 }
+func (m modest) AppendTo(dst []byte, _ *ipc.Attachments) ([]byte, error) {
+	return append(dst, m...), nil
+}
 
 // TestFreshConnections makes the first call of each of 1,000 connections, with sizes from one byte to 64 MiB. Nothing
 // is retried: each connection sees one call.
@@ -285,8 +287,8 @@ func TestBodyThatFails(t *testing.T) {
 
 type failing struct{ err error }
 
-func (failing) Size() int                             { return 10 }
-func (f failing) AppendTo(dst []byte) ([]byte, error) { return dst, f.err }
+func (failing) Size(*ipc.Attachments) int                                 { return 10 }
+func (f failing) AppendTo(dst []byte, _ *ipc.Attachments) ([]byte, error) { return dst, f.err }
 
 func BenchmarkCall(b *testing.B) {
 	address := "ipc://" + b.TempDir() + "/s.sock"

@@ -10,6 +10,7 @@ import (
 // is not made: no channel, no timer, no registration with a parent. The connection ends the contexts of its calls itself.
 type callContext struct {
 	deadline time.Time // zero for none
+	call     *Call     // whose context it is
 
 	mu    sync.Mutex
 	err   error
@@ -23,8 +24,13 @@ var _ context.Context = (*callContext)(nil)
 // Deadline implements [context.Context].
 func (c *callContext) Deadline() (time.Time, bool) { return c.deadline, !c.deadline.IsZero() }
 
-// Value implements [context.Context]. There are no values.
-func (c *callContext) Value(any) any { return nil }
+// Value implements [context.Context]. The one value is that of CallOf.
+func (c *callContext) Value(key any) any {
+	if _, ok := key.(callKey); ok {
+		return c.call
+	}
+	return nil
+}
 
 // Err implements [context.Context].
 func (c *callContext) Err() error {

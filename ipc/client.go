@@ -82,6 +82,16 @@ func (c *Client) Instance(ctx context.Context) ([16]byte, error) {
 	return conn.session.peer.instance, nil
 }
 
+// Loans returns memory to write arguments to that are then not copied when they are sent: that of the connection which
+// calls use at present, or none if the two sides have no shared memory. It is the caller's to release.
+func (c *Client) Loans(ctx context.Context) (*Loans, error) {
+	conn, err := c.connection(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return conn.lender.newLoans(), nil
+}
+
 // connection returns the current connection or makes one.
 func (c *Client) connection(ctx context.Context) (*clientConn, error) {
 	if err := ctx.Err(); err != nil {
@@ -139,7 +149,7 @@ func (c *Client) dial(ctx context.Context) (*clientConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newClientConn(c, conn, r, sess), nil
+	return newClientConn(c, conn, r, sess)
 }
 
 // leave takes conn, which takes no more calls, out of use.

@@ -2,7 +2,6 @@ package ipc
 
 import (
 	"context"
-	"errors"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -20,11 +19,14 @@ type clientConn struct {
 	session session
 	conn    *socket
 	out     *sender
+	lender  *lender       // nil if there is no shared memory
+	memory  *borrower     // likewise
 	ended   chan struct{} // closed when the connection has ended and every call was told
 
 	// These belong to who has the reading turn.
 	reader    *frameReader
-	completes *pending // the call whose answer is complete when the current frame is, or nil
+	refs      []reference // of the current frame
+	completes *pending    // the call whose answer is complete when the current frame is, or nil
 
 	mu      sync.Mutex
 	calls   map[uint64]*pending
@@ -35,6 +37,7 @@ type clientConn struct {
 	watch   *time.Timer // see rest
 	watchAt time.Time   // when watch runs out, zero if it does not run
 	used    time.Time   // when the last call ended
+	stuck   int         // so many wait for the server to give memory back
 }
 
 // pending is a call that waits for its answer.
@@ -57,14 +60,20 @@ type pending struct {
 	abandoned bool // guarded by the connection's mu: nobody waits
 }
 
-func newClientConn(client *Client, conn *socket, r *frameReader, sess session) *clientConn {
+func newClientConn(client *Client, conn *socket, r *frameReader, sess session) (*clientConn, error) {
 	c := &clientConn{
 		client: client, session: sess, conn: conn, reader: r, out: newSender(conn, 0),
 		ended: make(chan struct{}), calls: make(map[uint64]*pending), used: time.Now(),
 	}
+	var err error
+	if c.lender, c.memory, err = client.config.Memory.join(sess, c.out, client.config.MaxPayload, c.wait); err != nil {
+		conn.Close()
+		conn.closeFiles()
+		return nil, err
+	}
 	c.watch = time.AfterFunc(time.Hour, c.rest)
 	c.watch.Stop()
-	return c
+	return c, nil
 }
 
 // start puts the connection into use.
@@ -75,7 +84,7 @@ func (c *clientConn) start() {
 }
 
 func (c *clientConn) call(ctx context.Context, req Request) (*Payload, error) {
-	args, err := encode(req.Args, c.session.maxSend)
+	args, err := c.lender.encode(ctx, req.Args, c.session.maxSend)
 	if err != nil {
 		return nil, err
 	}
@@ -84,8 +93,9 @@ func (c *clientConn) call(ctx context.Context, req Request) (*Payload, error) {
 		args.Release()
 		return nil, err
 	}
-	headLen := writeCallHead(ctx, call.id, req, args)
-	begun, err := c.out.sendPayload(ctx, args, outFrame{sent: &call.sent}, headLen, c.session.maxFrame)
+	c.client.config.Memory.count(args, c.session.maxFrame)
+	head := writeCallHead(ctx, call.id, req, args)
+	begun, err := c.out.sendPayload(ctx, args, outFrame{sent: &call.sent}, head, c.session.maxFrame)
 	switch {
 	case err == nil:
 	case ctx.Err() == nil:
@@ -154,7 +164,7 @@ func (c *clientConn) passTurn() {
 	err := c.err
 	switch {
 	case err != nil:
-	case len(c.calls) > 0 || c.reader.inFrame():
+	case c.busyLocked():
 		go c.readOn()
 	default:
 		c.reading = false
@@ -188,7 +198,27 @@ func (c *clientConn) readOn() {
 func (c *clientConn) busy() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.calls) > 0 || c.reader.inFrame()
+	return c.busyLocked()
+}
+
+func (c *clientConn) busyLocked() bool { return len(c.calls) > 0 || c.stuck > 0 || c.reader.inFrame() }
+
+// wait is told when a call begins to wait for the server to give memory back, so that somebody reads of it, and when the
+// wait is over.
+func (c *clientConn) wait(begins bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !begins {
+		if c.stuck--; !c.busyLocked() {
+			c.watchLocked(watchDelay) // who read for it alone sits there, and is not awaited
+		}
+		return
+	}
+	c.stuck++
+	if !c.reading && c.err == nil {
+		c.reading = true
+		go c.readOn()
+	}
 }
 
 // watchDelay is how long a connection has to be quiet before a goroutine watches it. Calls that come more often than
@@ -213,7 +243,7 @@ func (c *clientConn) rest() {
 	quiet := time.Since(c.used)
 	switch {
 	case c.err != nil || c.reading && len(c.calls) > 0:
-	case len(c.calls) == 0 && quiet >= c.client.config.IdleTimeout:
+	case len(c.calls) == 0 && quiet >= c.client.config.IdleTimeout && !c.memory.holds() && !c.lender.lends():
 		c.leaving = true
 		go c.fail(errNotSent)
 	case quiet < watchDelay:
@@ -223,7 +253,7 @@ func (c *clientConn) rest() {
 			c.reading = true
 			go c.readOn()
 		}
-		c.watchLocked(c.client.config.IdleTimeout - quiet)
+		c.watchLocked(max(c.client.config.IdleTimeout-quiet, c.client.config.IdleTimeout/8))
 	}
 }
 
@@ -235,7 +265,7 @@ func (c *clientConn) unsent(call *pending, begun bool) (*Payload, error) {
 	if !begun && !call.sent.Load() && call.err != nil && asError(call.err).Code == CodeUnavailable {
 		return nil, errNotSent
 	}
-	return call.answer, call.err
+	return call.take()
 }
 
 // withdraw takes back a call that the server has not heard of.
@@ -245,15 +275,15 @@ func (c *clientConn) withdraw(call *pending) {
 	delete(c.calls, call.id)
 }
 
-// writeCallHead puts the head of a call's frame before its arguments, and returns its length.
-func writeCallHead(ctx context.Context, id uint64, req Request, args *Payload) int {
-	p := callPrefix{resource: req.Resource, method: req.Method, total: uint64(len(args.Bytes()))}
+// writeCallHead returns the head of a call's frame, with its references.
+func writeCallHead(ctx context.Context, id uint64, req Request, args *Payload) []byte {
+	p := callPrefix{resource: req.Resource, method: req.Method, total: uint64(len(args.Bytes())), refs: uint16(len(args.out))}
 	if deadline, ok := ctx.Deadline(); ok {
 		p.timeout = uint64(max(time.Until(deadline), 1))
 	}
-	const n = headerSize + callPrefixSize
-	appendCallPrefix(appendHeader(args.head(n)[:0], header{kind: kindCall, call: id}), p)
-	return n
+	head := args.head(headerSize + callPrefixSize + len(args.out)*referenceSize)
+	args.appendReferences(appendCallPrefix(appendHeader(head[:0], header{kind: kindCall, flags: args.flags(), call: id}), p))
+	return head
 }
 
 // enter gives a call its id. More calls than the server takes are refused here: it would refuse them, too.
@@ -317,6 +347,10 @@ func (c *clientConn) lose(err error) {
 		failed.MayHaveRun = call.sent.Load()
 		call.end(nil, &failed)
 	}
+	c.lender.close()
+	c.memory.close()
+	c.conn.closeFiles()
+	c.client.config.Ended()
 	c.client.forget(c)
 	close(c.ended)
 }
@@ -332,6 +366,14 @@ func (p *pending) take() (*Payload, error) {
 	if err == nil && p.sent.Load() { // else its frame is still on its way
 		p.reset()
 		pendings.Put(p)
+	}
+	if answer != nil && err == nil {
+		if err = answer.load(); err != nil {
+			answer.Release()
+			failed := *asError(err)
+			failed.MayHaveRun = true
+			return nil, &failed
+		}
 	}
 	return answer, err
 }
@@ -381,6 +423,8 @@ func (c *clientConn) next() error {
 		err = c.onChunk(h)
 	case kindGoAway:
 		err = c.onGoAway(fixed)
+	case kindSegment, kindDrop, kindFree, kindRefuse:
+		err = onMemory(h.kind, fixed, c.lender, c.memory, c.conn)
 	case kindCall, kindCancel:
 		err = protocolErrorf("a frame of kind %d, which is for clients to send", h.kind)
 	}
@@ -404,8 +448,7 @@ func (c *clientConn) finishFrame() error {
 
 // broken gives a server's breach of protocol a code.
 func (c *clientConn) broken(err error) error {
-	var p *protocolError
-	if errors.As(err, &p) {
+	if isBreach(err) {
 		return errorf(CodeInternal, "%s: %v", c.client.address, err)
 	}
 	return err
@@ -424,16 +467,35 @@ func (c *clientConn) onAnswer(h header, fixed []byte) error {
 	if err != nil {
 		return err
 	}
+	refs, err := parseReferences(c.refs[:0], fixed[answerPrefixSize:])
+	if c.refs = refs; err != nil {
+		return err
+	}
 	call, wanted := c.lookup(h.call)
 	switch {
 	case call == nil || call.total > 0:
 		return protocolErrorf("an answer to call %d, which expects none", h.call)
+	case len(refs) > 0 && p.code != CodeOK:
+		return protocolErrorf("a failure of %d bytes with %d references", p.total, len(refs))
 	case p.total > uint64(c.client.config.MaxPayload):
 		return protocolErrorf("an answer of %d bytes, at most %d are taken", p.total, c.client.config.MaxPayload)
 	}
 	call.code, call.total, call.ran = p.code, p.total, h.flags&flagRan != 0
-	if wanted {
+	if wanted || len(refs) > 0 {
 		call.part = newPayload(c.reader.rest)
+	}
+	byBlock := h.flags&flagBlock != 0
+	if err := checkReferences(h, refs, uint64(c.reader.rest), p.total); err != nil {
+		return err
+	}
+	if len(refs) > 0 {
+		if err := c.memory.borrow(call.part, refs, byBlock); err != nil {
+			return err
+		}
+	}
+	if byBlock {
+		c.completes = call
+		return nil
 	}
 	return c.onPart(h, call)
 }

@@ -32,9 +32,15 @@ type Config struct {
 	// IdleTimeout is how long a client keeps a connection on which nothing is in flight; the next call
 	// connects anew. Default 5 min. Unused by servers.
 	IdleTimeout time.Duration
+	// Memory is the shared memory for payloads, which several clients and servers may have in common. Default: one of
+	// its own, with the defaults of MemoryConfig.
+	Memory *Memory
 	// ConnLost, where set, is called by a server once for each connection that ended in any other way than
 	// by a client that had no calls in flight and closed it, and when one could not be accepted. It must not block.
 	ConnLost func(err error)
+	// Ended, where set, is called once for each connection that has ended, when all payloads that came on it by reference are
+	// orphaned. It must not block.
+	Ended func()
 }
 
 func (c Config) withDefaults() Config {
@@ -44,8 +50,14 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.HandshakeTimeout, DefaultHandshakeTimeout)
 	setDefault(&c.StallTimeout, DefaultStallTimeout)
 	setDefault(&c.IdleTimeout, DefaultIdleTimeout)
+	if c.Memory == nil {
+		c.Memory = NewMemory(MemoryConfig{})
+	}
 	if c.ConnLost == nil {
 		c.ConnLost = func(error) {}
+	}
+	if c.Ended == nil {
+		c.Ended = func() {}
 	}
 	return c
 }

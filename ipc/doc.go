@@ -3,7 +3,7 @@
 // It moves payloads, which to it are bytes, between a [Client] and a [Server] over a Unix-domain socket:
 // handshake, frames, multiplexing, cancellation, limits and the death of a peer are its business. What the
 // bytes mean, which resources exist and who may run beside whom are not: it knows nothing of Go types,
-// contracts or codecs. It imports the standard library and golang.org/x/sys only.
+// contracts or codecs. It imports the standard library, golang.org/x/sys, and buddy for the memory.
 //
 // # Threat model
 //
@@ -24,6 +24,13 @@
 //
 // # Locks
 //
-// sender.mu is taken before serverConn.mu, and that before callContext.mu. Otherwise no lock of this package is taken
-// while another is held.
+// Who holds a lock may take those behind it:
+//
+//   - Loans.mu, the locks of a [buddy.Pool] (it holds one of them when it tells of a new segment), lender.pinMu, sender.mu;
+//   - then one of serverConn.mu, and behind that callContext.mu; lender.mu; Pinned.mu;
+//   - behind Loans.mu alone also ranges.mu, cooling.mu and Memory.mu, and behind clientConn.mu borrower.mu.
+//
+// Otherwise none is taken while another is held. A payload is released with none of them held: that may free a block, close
+// a pool and write a frame. What a pool tells (lender.onSegment and onDrop) queues a frame, or writes as much of it as the
+// socket takes at once, and waits for nothing.
 package ipc

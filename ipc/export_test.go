@@ -60,3 +60,39 @@ func current(c *Client) *clientConn {
 	defer c.mu.Unlock()
 	return c.conn
 }
+
+// Stuck is how many calls of a client wait for the server to give memory back.
+func Stuck(c *Client) int {
+	conn := current(c)
+	conn.mu.Lock()
+	defer conn.mu.Unlock()
+	return conn.stuck
+}
+
+// Ended is closed when the connection that a client has now is at its end.
+func Ended(c *Client) <-chan struct{} { return current(c).ended }
+
+// Resting tells whether a client's connection will be looked at for being idle.
+func Resting(c *Client) bool {
+	conn := current(c)
+	conn.mu.Lock()
+	defer conn.mu.Unlock()
+	return !conn.watchAt.IsZero()
+}
+
+// StopBeforeSettling has a server stop between the greeting of a connection and its being settled, which goes on when goOn is
+// called.
+func StopBeforeSettling(s *Server) (goOn func()) {
+	s.mu.Lock()
+	s.closing = true
+	return func() {
+		s.mu.Unlock()
+		s.socket.remove()
+		s.socket.Close()
+	}
+}
+
+// MemoryHello is what a client says first that can do with shared memory.
+func MemoryHello() []byte {
+	return appendHello(nil, hello{major: wireMajor, minor: wireMinor, caps: capChunks | capMemory, maxPayload: 1 << 20, maxFrame: frameSize})
+}

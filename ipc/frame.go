@@ -32,6 +32,10 @@ const (
 	kindChunk    kind = 3 // more of the payload of a call or an answer
 	kindCancel   kind = 4 // client to server: the answer is no longer wanted
 	kindGoAway   kind = 5 // no more calls on this connection, and why
+	kindSegment  kind = 6 // memory that the receiver may map; its descriptor comes along
+	kindDrop     kind = 7 // no block of that segment will be named again
+	kindFree     kind = 8 // blocks that the receiver lent are done with
+	kindRefuse   kind = 9 // segments can't be mapped: send payloads in frames
 	kindOptional kind = 0x80
 )
 
@@ -41,19 +45,31 @@ const (
 	flagMore  flags = 1 << 0 // the payload goes on in chunk frames
 	flagAbort flags = 1 << 1 // of a chunk: the rest of the payload will not come
 	flagRan   flags = 1 << 2 // of a failed answer: the resource may have run the call all the same
+	flagBlock flags = 1 << 3 // the payload is the first reference
 
-	knownFlags = flagMore | flagAbort | flagRan
+	knownFlags = flagMore | flagAbort | flagRan | flagBlock
 )
 
-// fixed is the size of the part of the frame's body that is not payload.
+// fixed is the size of the part of the frame's body that is neither references nor payload.
 func (h header) fixed() int {
 	switch h.kind {
 	case kindCall:
 		return callPrefixSize
 	case kindAnswer:
 		return answerPrefixSize
-	case kindGoAway:
+	case kindGoAway, kindSegment, kindDrop, kindFree, kindRefuse:
 		return int(h.length)
+	}
+	return 0
+}
+
+// references is the size of the references that follow the fixed part.
+func (h header) references(fixed []byte) int {
+	switch h.kind {
+	case kindCall:
+		return referenceSize * int(binary.LittleEndian.Uint16(fixed[28:]))
+	case kindAnswer:
+		return referenceSize * int(binary.LittleEndian.Uint16(fixed[2:]))
 	}
 	return 0
 }
@@ -81,7 +97,7 @@ func parseHeader(src []byte, limit uint32) (header, error) {
 		return h, protocolErrorf("a frame of kind 0")
 	case h.kind&kindOptional != 0:
 		return h, nil
-	case h.kind > kindGoAway:
+	case h.kind > kindRefuse:
 		return h, protocolErrorf("a frame of unknown kind %d", h.kind)
 	case h.flags&^knownFlags != 0 || src[6] != 0 || src[7] != 0:
 		return h, protocolErrorf("reserved bits are set in a frame of kind %d", h.kind)
@@ -89,12 +105,31 @@ func parseHeader(src []byte, limit uint32) (header, error) {
 		return h, protocolErrorf("a frame of kind %d with an abort flag that has no meaning there", h.kind)
 	case h.flags&flagRan != 0 && h.kind != kindAnswer:
 		return h, protocolErrorf("a frame of kind %d with a flag that only answers have", h.kind)
-	case h.flags&flagMore != 0 && (h.kind == kindCancel || h.kind == kindGoAway):
+	case h.flags&flagMore != 0 && (h.kind == kindCancel || h.kind >= kindGoAway):
 		return h, protocolErrorf("a frame of kind %d that says more will follow", h.kind)
-	case h.kind == kindCancel && h.length != 0, h.kind == kindGoAway && h.length > maxGoAway:
+	case h.flags&flagBlock != 0 && (h.kind != kindCall && h.kind != kindAnswer || h.flags&flagMore != 0):
+		return h, protocolErrorf("a frame of kind %d with a block flag that has no meaning there", h.kind)
+	case !h.fits():
 		return h, protocolErrorf("a frame of kind %d with %d bytes", h.kind, h.length)
 	}
 	return h, nil
+}
+
+// fits tells whether the body may be as long as it is.
+func (h header) fits() bool {
+	switch h.kind {
+	case kindCancel, kindRefuse:
+		return h.length == 0
+	case kindGoAway:
+		return h.length <= maxGoAway
+	case kindSegment:
+		return h.length == segmentSize
+	case kindDrop:
+		return h.length == dropSize
+	case kindFree:
+		return h.length > 0 && h.length <= maxFree*freeSize && h.length%freeSize == 0
+	}
+	return true
 }
 
 // callPrefix begins the body of a call frame; the first part of the payload follows it.
@@ -104,12 +139,14 @@ func parseHeader(src []byte, limit uint32) (header, error) {
 //	     8    8  timeout in nanoseconds, zero for none
 //	    16    8  length of the whole payload
 //	    24    4  method
-//	    28    4  zero
+//	    28    2  number of references, which follow
+//	    30    2  zero
 type callPrefix struct {
 	resource uint64
 	timeout  uint64
 	total    uint64
 	method   uint32
+	refs     uint16
 }
 
 const callPrefixSize = 32
@@ -118,7 +155,7 @@ func appendCallPrefix(dst []byte, p callPrefix) []byte {
 	dst = binary.LittleEndian.AppendUint64(dst, p.resource)
 	dst = binary.LittleEndian.AppendUint64(dst, p.timeout)
 	dst = binary.LittleEndian.AppendUint64(dst, p.total)
-	return binary.LittleEndian.AppendUint64(dst, uint64(p.method))
+	return binary.LittleEndian.AppendUint64(dst, uint64(p.method)|uint64(p.refs)<<32)
 }
 
 func parseCallPrefix(src []byte) (callPrefix, error) {
@@ -128,8 +165,9 @@ func parseCallPrefix(src []byte) (callPrefix, error) {
 		timeout:  binary.LittleEndian.Uint64(src[8:]),
 		total:    binary.LittleEndian.Uint64(src[16:]),
 		method:   binary.LittleEndian.Uint32(src[24:]),
+		refs:     binary.LittleEndian.Uint16(src[28:]),
 	}
-	if binary.LittleEndian.Uint32(src[28:]) != 0 {
+	if binary.LittleEndian.Uint16(src[30:]) != 0 {
 		return p, protocolErrorf("reserved bytes of a call are set")
 	}
 	return p, nil
@@ -139,27 +177,33 @@ func parseCallPrefix(src []byte) (callPrefix, error) {
 //
 //	offset size
 //	     0    2  code
-//	     2    6  zero
+//	     2    2  number of references, which follow
+//	     4    4  zero
 //	     8    8  length of the whole payload
 type answerPrefix struct {
 	code  Code
+	refs  uint16
 	total uint64
 }
 
 const answerPrefixSize = 16
 
 func appendAnswerPrefix(dst []byte, p answerPrefix) []byte {
-	dst = binary.LittleEndian.AppendUint64(dst, uint64(p.code))
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(p.code)|uint64(p.refs)<<16)
 	return binary.LittleEndian.AppendUint64(dst, p.total)
 }
 
 func parseAnswerPrefix(src []byte) (answerPrefix, error) {
 	_ = src[answerPrefixSize-1]
-	code := binary.LittleEndian.Uint64(src)
-	if code > 0xffff {
-		return answerPrefix{}, protocolErrorf("reserved bytes of an answer are set")
+	p := answerPrefix{
+		code:  Code(binary.LittleEndian.Uint16(src)),
+		refs:  binary.LittleEndian.Uint16(src[2:]),
+		total: binary.LittleEndian.Uint64(src[8:]),
 	}
-	return answerPrefix{code: Code(code), total: binary.LittleEndian.Uint64(src[8:])}, nil
+	if binary.LittleEndian.Uint32(src[4:]) != 0 {
+		return p, protocolErrorf("reserved bytes of an answer are set")
+	}
+	return p, nil
 }
 
 // checkPart tells whether a frame may carry part bytes of a payload of which got have come before: the last frame
@@ -175,8 +219,8 @@ func checkPart(h header, part, got, total uint64) error {
 	return nil
 }
 
-// maxGoAway bounds the body of a goaway frame, the message in it to two bytes less.
-const maxGoAway = 2 + 1024
+// maxGoAway bounds the body of a goaway frame, the message in it to two bytes less: any peer takes as much.
+const maxGoAway = minFrame
 
 // appendGoAway appends a whole goaway frame. Its body is a 2-byte code and a message.
 func appendGoAway(dst []byte, e *Error) []byte {

@@ -135,5 +135,7 @@ func FuzzClient(f *testing.F) {
 type echoHandler struct{}
 
 func (echoHandler) ServeCall(_ context.Context, call *Call) (*Payload, error) {
-	return call.Encode(Bytes(call.Args()))
+	args := call.Take()
+	defer args.Release()
+	return call.Encode(Bytes(args.Bytes()))
 }

@@ -11,30 +11,61 @@ import (
 // goldenFrames are frames as they must be on the wire, by the names under which testdata/frames.txt has their bytes.
 func goldenFrames() map[string][]byte {
 	instance := [16]byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}
-	p := newPayload(16)
-	p.buf = append(p.buf, 0x82, 0x0a, 0x20) // the list [10, -1]
-	defer p.Release()
-	callHead := appendCallPrefix(
-		appendHeader(nil, header{length: callPrefixSize + 3, kind: kindCall, call: 1}),
-		callPrefix{resource: 0x1122334455667788, method: 2, timeout: 1_500_000_000, total: 3})
-	answerHead := func(code Code, n int) []byte {
-		return appendAnswerPrefix(appendHeader(nil, header{length: uint32(answerPrefixSize + n), kind: kindAnswer, call: 1}),
-			answerPrefix{code: code, total: uint64(n)})
+	call := func(total int, f flags, refs []reference, part ...byte) []byte {
+		size := callPrefixSize + len(refs)*referenceSize + len(part)
+		frame := appendCallPrefix(
+			appendHeader(nil, header{length: uint32(size), kind: kindCall, flags: f, call: 1}),
+			callPrefix{resource: 0x1122334455667788, method: 2, timeout: 1_500_000_000, total: uint64(total), refs: uint16(len(refs))})
+		return append(appendReferences(frame, refs), part...)
+	}
+	answer := func(code Code, total int, f flags, refs []reference, part ...byte) []byte {
+		size := answerPrefixSize + len(refs)*referenceSize + len(part)
+		frame := appendAnswerPrefix(
+			appendHeader(nil, header{length: uint32(size), kind: kindAnswer, flags: f, call: 1}),
+			answerPrefix{code: code, total: uint64(total), refs: uint16(len(refs))})
+		return append(appendReferences(frame, refs), part...)
+	}
+	greeting := func(caps capability, maxCalls, pid uint32) []byte {
+		return appendHello(nil, hello{
+			major: 1, caps: caps, instance: instance, maxPayload: 4 << 30, maxFrame: 256 << 10, maxCalls: maxCalls, pid: pid,
+		})
 	}
 	failure := appendError(nil, &Error{Message: "overdrawn", Names: []string{"bank.overdrawn"}}, 1000)
-	return map[string][]byte{
-		"hello-client":  appendHello(nil, hello{major: 1, caps: capChunks, instance: instance, maxPayload: 4 << 30, maxFrame: 256 << 10, pid: 4711}),
-		"hello-server":  appendHello(nil, hello{major: 1, caps: capChunks, instance: instance, maxPayload: 4 << 30, maxFrame: 256 << 10, maxCalls: 4096, pid: 4712}),
-		"call":          append(callHead, p.Bytes()...),
-		"answer":        append(answerHead(CodeOK, 2), 0x81, 0x09),
-		"answer-failed": append(answerHead(CodeResource, len(failure)), failure...),
-		"chunk-more":    append(appendHeader(nil, header{length: 3, kind: kindChunk, flags: flagMore, call: 1}), 'a', 'b', 'c'),
-		"chunk-last":    append(appendHeader(nil, header{length: 1, kind: kindChunk, call: 1}), 'd'),
-		"chunk-abort":   appendHeader(nil, header{kind: kindChunk, flags: flagAbort, call: 1}),
-		"cancel":        appendHeader(nil, header{kind: kindCancel, call: 1}),
-		"goaway":        appendGoAway(nil, &Error{Code: CodeOK, Message: "shutting down"}),
-		"goaway-busy":   appendGoAway(nil, &Error{Code: CodeBusy, Message: "too many connections"}),
+	block, piece := reference{1, 0x40000, 1 << 20}, reference{2, 0x1000, 128}
+	attached := []byte{ // the list of 16 float64, which are attachment 0
+		0x81, 0xd8, 0x56, 0xda, 0x63, 0x32, 0x00, 0x02, 0x83, 0x00, 0x00, 0x18, 0x80,
 	}
+	free := appendHeader(nil, header{length: 2 * freeSize, kind: kindFree})
+	return map[string][]byte{
+		"hello-client":       greeting(capChunks|capMemory, 0, 4711),
+		"hello-server":       greeting(capChunks|capMemory, 4096, 4712),
+		"hello-client-plain": greeting(capChunks, 0, 4711),
+		"hello-server-plain": greeting(capChunks, 4096, 4712),
+		"call":               call(3, 0, nil, 0x82, 0x0a, 0x20), // the list [10, -1]
+		"call-block":         call(1<<20, flagBlock, []reference{block}),
+		"call-attached":      call(len(attached), 0, []reference{piece}, attached...),
+		"answer":             answer(CodeOK, 2, 0, nil, 0x81, 0x09),
+		"answer-failed":      answer(CodeResource, len(failure), 0, nil, failure...),
+		"answer-block":       answer(CodeOK, 1<<20, flagBlock, []reference{block, piece}),
+		"chunk-more":         append(appendHeader(nil, header{length: 3, kind: kindChunk, flags: flagMore, call: 1}), 'a', 'b', 'c'),
+		"chunk-last":         append(appendHeader(nil, header{length: 1, kind: kindChunk, call: 1}), 'd'),
+		"chunk-abort":        appendHeader(nil, header{kind: kindChunk, flags: flagAbort, call: 1}),
+		"cancel":             appendHeader(nil, header{kind: kindCancel, call: 1}),
+		"goaway":             appendGoAway(nil, &Error{Code: CodeOK, Message: "shutting down"}),
+		"goaway-busy":        appendGoAway(nil, &Error{Code: CodeBusy, Message: "too many connections"}),
+		"segment":            appendSegment(nil, segmentInfo{id: 1, what: segmentMemory, size: 2 << 20}),
+		"segment-file":       appendSegment(nil, segmentInfo{id: 3, what: segmentFile, size: 1 << 30}),
+		"drop":               appendDrop(nil, 3),
+		"free":               appendFree(appendFree(free, block.segment, block.offset), piece.segment, piece.offset),
+		"refuse":             appendHeader(nil, header{kind: kindRefuse}),
+	}
+}
+
+func appendReferences(dst []byte, refs []reference) []byte {
+	for _, r := range refs {
+		dst = appendReference(dst, r)
+	}
+	return dst
 }
 
 func TestGoldenFrames(t *testing.T) {

@@ -17,6 +17,7 @@ type session struct {
 	peer     hello
 	maxFrame int    // largest frame body that both take
 	maxSend  uint64 // largest payload that the peer takes
+	memory   bool   // payloads may be passed in shared memory
 }
 
 func newInstance() (id [16]byte) {
@@ -25,14 +26,18 @@ func newInstance() (id [16]byte) {
 }
 
 func (c *Config) hello(instance [16]byte) hello {
+	caps := capChunks
+	if !c.Memory.config.Off {
+		caps |= capMemory
+	}
 	return hello{
-		major: wireMajor, minor: wireMinor, caps: capChunks, instance: instance,
+		major: wireMajor, minor: wireMinor, caps: caps, instance: instance,
 		maxPayload: uint64(c.MaxPayload), maxFrame: frameSize, maxCalls: uint32(c.MaxCalls), pid: uint32(os.Getpid()),
 	}
 }
 
-func agree(peer hello) session {
-	s := session{peer: peer, maxFrame: int(min(peer.maxFrame, frameSize)), maxSend: peer.maxPayload}
+func (c *Config) agree(peer hello) session {
+	s := session{peer: peer, memory: peer.caps&capMemory != 0 && !c.Memory.config.Off, maxFrame: int(min(peer.maxFrame, frameSize)), maxSend: peer.maxPayload}
 	if peer.caps&capChunks == 0 {
 		s.maxSend = min(s.maxSend, uint64(s.maxFrame-callPrefixSize))
 	}
@@ -76,7 +81,7 @@ func (s *Server) greet(conn *socket, r *frameReader, refuse error) (session, err
 	if _, err := conn.Write(appendHello(nil, own)); err != nil {
 		return session{}, err
 	}
-	return agree(peer), conn.SetDeadline(time.Time{})
+	return s.config.agree(peer), conn.SetDeadline(time.Time{})
 }
 
 // part says goodbye, as far as the peer listens.
@@ -113,7 +118,7 @@ func dial(ctx context.Context, address string, config *Config, instance [16]byte
 	}
 	ctx, cancel := context.WithTimeout(ctx, config.HandshakeTimeout)
 	defer cancel()
-	conn, err := connect(ctx, path)
+	conn, err := connect(ctx, path, !config.Memory.config.Off)
 	if err != nil {
 		if errors.Is(err, syscall.EACCES) {
 			return nil, nil, session{}, errorf(CodeDenied, "the socket of %s is not for this user: %v", address, err)
@@ -128,6 +133,7 @@ func dial(ctx context.Context, address string, config *Config, instance [16]byte
 	}
 	if err != nil {
 		conn.Close()
+		conn.closeFiles()
 		return nil, nil, session{}, errorf(codeOf(err, CodeUnavailable), "shaking hands with %s: %v", address, err)
 	}
 	return conn, r, sess, nil
@@ -149,7 +155,7 @@ func (c *Config) introduce(conn *socket, r *frameReader, instance [16]byte) (ses
 	if peer.maxCalls == 0 {
 		return session{}, readRefusal(r)
 	}
-	return agree(peer), nil
+	return c.agree(peer), nil
 }
 
 // readRefusal reads why the server takes no calls.
@@ -181,12 +187,12 @@ func refusal(e *Error) *Error {
 }
 
 // connect dials path. A full backlog of the server's is waited out.
-func connect(ctx context.Context, path string) (*socket, error) {
+func connect(ctx context.Context, path string, takesFiles bool) (*socket, error) {
 	var d net.Dialer
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
 		c, err := d.DialContext(ctx, "unix", path)
 		if err == nil {
-			return newSocket(c.(*net.UnixConn))
+			return newSocket(c.(*net.UnixConn), takesFiles)
 		}
 		if !isBacklogFull(err) {
 			return nil, err

@@ -19,8 +19,12 @@ const magic = "\x89c2ipc\r\n"
 // capability is a set of optional abilities. Those that both hellos name are in use.
 type capability uint64
 
-// capChunks: payloads may come in several frames. To a peer without it no payload goes that does not fit a frame.
-const capChunks capability = 1 << 0
+const (
+	// capChunks: payloads may come in several frames. To a peer without it no payload goes that does not fit a frame.
+	capChunks capability = 1 << 0
+	// capMemory: payloads may be references to memory whose descriptor was passed before.
+	capMemory capability = 1 << 1
+)
 
 // hello is what each side says first, the client before the server.
 //

@@ -25,12 +25,14 @@ const (
 	methodGoexit
 	methodSize // returns as many bytes as its arguments say
 	methodHold // until release is closed, whatever the context says
+	methodTake // gives its arguments to take, which keeps them
 )
 
 // handler is a Handler whose methods do what their names say, and which tells what it did.
 type handler struct {
 	entered chan struct{} // one value for each call of methodBlock and methodHold that began
 	release chan struct{}
+	take    func(*ipc.Payload)
 	mu      sync.Mutex
 	ends    []error // how the contexts of methodBlock ended
 }
@@ -40,6 +42,12 @@ func newHandler() *handler {
 }
 
 func (h *handler) ServeCall(ctx context.Context, call *ipc.Call) (*ipc.Payload, error) {
+	args := call.Take()
+	if call.Method == methodTake {
+		h.take(args)
+		return call.Encode(ipc.Bytes(nil))
+	}
+	defer args.Release()
 	switch call.Method {
 	case methodBlock:
 		h.entered <- struct{}{}
@@ -57,10 +65,10 @@ func (h *handler) ServeCall(ctx context.Context, call *ipc.Call) (*ipc.Payload, 
 		runtimeGoexit()
 	case methodSize:
 		n := 0
-		fmt.Sscan(string(call.Args()), &n)
+		fmt.Sscan(string(args.Bytes()), &n)
 		return call.Encode(ipc.Bytes(make([]byte, n)))
 	}
-	return call.Encode(ipc.Bytes(call.Args()))
+	return call.Encode(ipc.Bytes(args.Bytes()))
 }
 
 func (h *handler) endings() []error {

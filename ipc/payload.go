@@ -3,40 +3,73 @@ package ipc
 import (
 	"math"
 	"math/bits"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
 
 // Body is a payload that is yet to be written: it appends itself to memory that the transport chooses.
 type Body interface {
-	// Size estimates the bytes that AppendTo adds. Too small a size costs a copy, nothing else.
-	Size() int
-	// AppendTo appends the payload to dst.
-	AppendTo(dst []byte) ([]byte, error)
+	// Size estimates the bytes that AppendTo adds with the same attachments. Too small a size costs a copy, nothing else.
+	Size(*Attachments) int
+	// AppendTo appends the payload to dst. What it attaches it may refer to by the attachment's number.
+	AppendTo(dst []byte, a *Attachments) ([]byte, error)
 }
 
 // Bytes is a Body that is already written. AppendTo copies it.
 type Bytes []byte
 
 // Size is the length of b.
-func (b Bytes) Size() int { return len(b) }
+func (b Bytes) Size(*Attachments) int { return len(b) }
 
 // AppendTo appends b to dst.
-func (b Bytes) AppendTo(dst []byte) ([]byte, error) { return append(dst, b...), nil }
+func (b Bytes) AppendTo(dst []byte, _ *Attachments) ([]byte, error) { return append(dst, b...), nil }
 
-// Payload is the bytes of a call's arguments or of its results. Its memory goes back to a pool when the last
-// reference is released, so bytes that must live longer are to be copied before.
+// Payload is the bytes of a call's arguments or of its results, and what they are attached to. Its memory goes back to
+// where it came from when the last reference is released, so bytes that must live longer are to be copied before.
 type Payload struct {
-	buf  []byte // headroom, then the bytes
-	refs atomic.Int32
+	buf   []byte // headroom, then the bytes unless they are in a block
+	block []byte // the bytes, if they are in a block
+	refs  atomic.Int32
+
+	// Of a payload to be sent.
+	blocks []*block    // those that it is in and that it is attached to, each retained
+	out    []reference // to the same
+	waits  bool        // it is in a buffer because there was no block at once
+
+	in borrowed // of a payload that was received by reference
 }
 
 // headroom is kept free before a payload's bytes, so that the frame's header and prefix can be put there and the
-// whole written in one piece.
-const headroom = 64
+// whole written in one piece. It keeps the bytes as aligned as the buffer is.
+const headroom = 128
 
-// Bytes are the payload. They are valid until Release.
-func (p *Payload) Bytes() []byte { return p.buf[headroom:] }
+// Bytes are the payload. They are valid until Release, and must not be written to.
+func (p *Payload) Bytes() []byte {
+	if p.block != nil {
+		return p.block
+	}
+	return p.buf[headroom:]
+}
+
+// Attachments are the pieces of memory that the payload refers to by their numbers. They are valid until Release, and must
+// not be written to.
+func (p *Payload) Attachments() [][]byte { return p.in.attachments }
+
+// Private tells whether Bytes and Attachments are ordinary memory that is never used for anything else, so that whoever
+// refers to it after Release does no harm.
+func (p *Payload) Private() bool {
+	return p.in.private && p.block != nil || p.block == nil && len(p.in.refs) == 0 && cap(p.buf) > 1<<maxPooledBits
+}
+
+// Kept is how many bytes of memory the payload keeps from other use.
+func (p *Payload) Kept() int { return len(p.buf) - headroom + p.in.size() }
+
+// Shared tells whether something of the payload lies in the peer's memory. If not, all of it is the garbage collector's.
+func (p *Payload) Shared() bool { return p.in.from != nil }
+
+// Orphaned tells whether the payload lies in memory of a connection that has ended: nobody waits for it to come back.
+func (p *Payload) Orphaned() bool { return p.in.from != nil && p.in.from.isClosed() }
 
 // Release gives the memory back. It must be called once; Bytes are invalid afterwards.
 func (p *Payload) Release() {
@@ -48,32 +81,93 @@ func (p *Payload) Release() {
 	}
 }
 
-func (p *Payload) retain() { p.refs.Add(1) }
+// Retain makes one more Release needed.
+func (p *Payload) Retain() { p.refs.Add(1) }
 
-// head returns n bytes directly before the payload, for the head of its frame. n is at most headroom.
-func (p *Payload) head(n int) []byte { return p.buf[headroom-n : headroom : headroom] }
+// head returns n bytes for the head of the payload's frame: those directly before what follows it in the frame, if there
+// are so many.
+func (p *Payload) head(n int) []byte {
+	if n > headroom {
+		return make([]byte, n)
+	}
+	return p.buf[headroom-n : headroom : headroom]
+}
+
+// flags are those of the payload's first frame.
+func (p *Payload) flags() flags {
+	if p.block != nil {
+		return flagBlock
+	}
+	return 0
+}
+
+func (p *Payload) appendReferences(dst []byte) {
+	for _, r := range p.out {
+		dst = appendReference(dst, r)
+	}
+}
+
+// precedes tells whether head lies directly before what follows it in the frame.
+func (p *Payload) precedes(head []byte) bool { return len(head) <= headroom }
+
+// inFrames is what of the payload goes through the socket.
+func (p *Payload) inFrames() []byte {
+	if p.block != nil {
+		return nil
+	}
+	return p.buf[headroom:]
+}
 
 // Encode writes body to a payload that stays in this process. The caller releases it.
 func Encode(body Body) (*Payload, error) { return encode(body, math.MaxInt64) }
 
-// encode writes body to a payload, which is the caller's to release. More than limit bytes are CodeTooLarge.
+// encode writes body to a buffer, which is the caller's to release. More than limit bytes are CodeTooLarge.
 func encode(body Body, limit uint64) (*Payload, error) {
-	size := max(body.Size(), 0)
+	return bounded(body, nil, limit, func(size int) (*Payload, error) { return writeBuffer(body, nil, size) })
+}
+
+// bounded returns what write makes of body, of which it is told the size by body's own account. More than limit bytes
+// are CodeTooLarge, before they are written if body says so.
+func bounded(body Body, a *Attachments, limit uint64, write func(size int) (*Payload, error)) (*Payload, error) {
+	size := max(body.Size(a), 0)
 	if uint64(size) > limit {
 		return nil, tooLarge(uint64(size), limit)
 	}
-	p := newPayload(size)
-	buf, err := body.AppendTo(p.buf[:headroom])
+	p, err := write(size)
 	if err != nil {
-		p.Release()
 		return nil, err
 	}
-	p.buf = buf
 	if n := uint64(len(p.Bytes())); n > limit {
 		p.Release()
 		return nil, tooLarge(n, limit)
 	}
 	return p, nil
+}
+
+func writeBuffer(body Body, a *Attachments, size int) (*Payload, error) {
+	p := newPayload(size)
+	buf, err := body.AppendTo(p.buf[:headroom], a)
+	if err != nil {
+		p.Release()
+		return nil, err
+	}
+	p.buf = buf
+	return p, nil
+}
+
+// putInto makes b's bytes those of the payload, which takes the caller's hold of b over.
+func (p *Payload) putInto(b *block) {
+	p.buf = p.buf[:headroom]
+	p.block = b.bytes
+	p.blocks = slices.Insert(p.blocks, 0, b)
+}
+
+// attach takes over what the payload is attached to.
+func (p *Payload) attach(a *Attachments) {
+	if a != nil {
+		p.blocks = append(p.blocks, a.blocks...)
+		a.blocks = nil
+	}
 }
 
 func tooLarge(n, limit uint64) *Error {
@@ -104,9 +198,16 @@ func newPayload(n int) *Payload {
 }
 
 func putPayload(p *Payload) {
+	p.block, p.waits = nil, false
+	for i, b := range p.blocks {
+		b.release()
+		p.blocks[i] = nil
+	}
+	p.blocks, p.out = p.blocks[:0], p.out[:0]
+	p.in.giveBack()
 	// A buffer that outgrew its class belongs to the class that it fills.
 	class := bits.Len(uint(cap(p.buf))) - 1 - minPooledBits
-	if class >= 0 && class < len(payloadPools) {
+	if class >= 0 && cap(p.buf) <= 1<<maxPooledBits {
 		payloadPools[class].Put(p)
 	}
 }

@@ -53,7 +53,7 @@ func (r *frameReader) fill(n int) error {
 		}
 		k, err := r.src.Read(r.buf[r.w:])
 		r.w += k
-		if k == 0 && err != nil {
+		if err != nil && (k == 0 || isBreach(err)) {
 			if errors.Is(err, io.EOF) && r.w > r.r {
 				return errCut
 			}
@@ -63,8 +63,8 @@ func (r *frameReader) fill(n int) error {
 	return nil
 }
 
-// header reads the next frame's header and the fixed part of its body, which is valid until the next call. What is
-// left of the body is to be read by part. io.EOF is an end between two frames.
+// header reads the next frame's header and the fixed part of its body, with the references that follow it; both are valid
+// until the next call. What is left of the body is to be read by part. io.EOF is an end between two frames.
 func (r *frameReader) header() (h header, fixed []byte, err error) {
 	if err := r.fill(headerSize); err != nil {
 		return h, nil, err
@@ -75,6 +75,13 @@ func (r *frameReader) header() (h header, fixed []byte, err error) {
 	n := h.fixed()
 	if int(h.length) < n {
 		return h, nil, protocolErrorf("a frame of kind %d with %d bytes, at least %d are needed", h.kind, h.length, n)
+	}
+	if err := r.fill(headerSize + n); err != nil {
+		return h, nil, err
+	}
+	n += h.references(r.buf[r.r+headerSize:])
+	if int(h.length) < n || n > maxFixed {
+		return h, nil, protocolErrorf("a frame of kind %d with %d bytes, of which %d are fixed and references", h.kind, h.length, n)
 	}
 	if err := r.fill(headerSize + n); err != nil {
 		return h, nil, err
@@ -93,7 +100,7 @@ func (r *frameReader) part() error {
 	for r.rest > 0 {
 		n, err := r.partOnce()
 		r.rest -= n
-		if err != nil && n == 0 {
+		if err != nil && (n == 0 || isBreach(err)) {
 			if errors.Is(err, io.EOF) {
 				return errCut
 			}
@@ -126,6 +133,12 @@ func (r *frameReader) partOnce() (int, error) {
 	}
 	r.into.buf = r.into.buf[:len(r.into.buf)+n]
 	return n, err
+}
+
+// isBreach tells whether err is that of a peer which broke the protocol, as by what it sent beside the bytes.
+func isBreach(err error) bool {
+	var p *protocolError
+	return errors.As(err, &p)
 }
 
 // inFrame tells whether the current frame's body has not been read whole.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/binary"
 	"net"
+	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,7 +21,9 @@ const (
 // outFrame is a frame on its way out: its bytes, in one piece or two, and what keeps them alive.
 type outFrame struct {
 	head, body []byte
+	file       *os.File     // sent along, and closed when the frame has been written or dropped
 	payload    *Payload     // released when the frame has been written or dropped
+	lends      bool         // the frame tells of the payload's blocks
 	sent       *atomic.Bool // set before the first byte of the frame is written
 	last       func()       // called when there is room for the frame, before it is queued or written
 }
@@ -30,6 +34,7 @@ const frameCost = 512
 func (f *outFrame) size() int { return frameCost + len(f.head) + len(f.body) }
 
 func (f *outFrame) done() {
+	closeFile(f.file)
 	if f.payload != nil {
 		f.payload.Release()
 	}
@@ -47,10 +52,14 @@ func (f *outFrame) markSent() {
 // others send meanwhile, is queued and written by a goroutine that lives as long as the queue. So a sender never waits
 // for the peer to read, but for room in the queue, and leaves when its context ends.
 type sender struct {
-	conn  *socket
-	stall time.Duration // how long one write may take; zero is for ever
+	conn   *socket
+	stall  time.Duration // how long one write may take; zero is for ever
+	lender *lender       // of the blocks in frames; set before anything is sent
+
+	joined []byte // what two frames are written from at once; belongs to who has the turn to write
 
 	mu      sync.Mutex
+	home    homing
 	queue   []outFrame
 	queued  int           // bytes in queue
 	writing bool          // one goroutine is writing and will look at queue again
@@ -60,7 +69,9 @@ type sender struct {
 }
 
 func newSender(conn *socket, stall time.Duration) *sender {
-	return &sender{conn: conn, stall: stall}
+	s := &sender{conn: conn, stall: stall}
+	s.home.init(s.sendHome)
+	return s
 }
 
 // send takes f over: it will be written or, after an error, dropped, and its payload released either way. It returns when
@@ -87,46 +98,70 @@ func (s *sender) send(ctx context.Context, f outFrame, urgent bool) error {
 		f.done()
 		return err
 	}
+	if f.lends {
+		s.lender.lend(f.payload.out, f.payload.blocks)
+	}
 	if f.last != nil {
 		f.last()
 	}
-	if s.writing || f.head != nil {
+	if s.writing || f.head != nil || f.file != nil || !s.home.fitsBefore(f.body) {
 		s.enqueueLocked(f)
 		s.mu.Unlock()
 		return nil
 	}
 	s.writing = true
+	before := s.home.swap()
 	s.mu.Unlock()
+	return s.try(before, f)
+}
 
+// try writes a frame, and the one that goes before it, as far as the socket takes them at once. The caller has the turn to
+// write.
+func (s *sender) try(before []byte, f outFrame) error {
 	f.markSent()
-	n, err := s.conn.try(f.body)
-	if err == nil && n == len(f.body) {
+	all := f.body
+	if len(before) > 0 {
+		s.joined = append(append(s.joined[:0], before...), f.body...)
+		all = s.joined
+	}
+	n, err := s.conn.try(all)
+	if err == nil && n == len(all) {
 		f.done()
 		s.finishTry()
 		return nil
 	}
 	if err != nil {
-		if n == 0 && f.sent != nil {
+		if n <= len(before) && f.sent != nil {
 			f.sent.Store(false)
 		}
 		f.done()
 		s.fail(err)
 		return err
 	}
-	f.body = f.body[n:]
+	if f.body = all[n:]; len(before) > 0 {
+		f.body = slices.Clone(f.body)
+	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.err != nil {
+	if err := s.err; err != nil {
+		s.mu.Unlock()
 		f.done()
-		return s.err
+		return err
 	}
 	s.queue = append([]outFrame{f}, s.queue...)
 	s.queued += f.size()
+	s.mu.Unlock()
 	go s.flush()
 	return nil
 }
 
 func (s *sender) enqueueLocked(f outFrame) {
+	if before := s.home.take(); len(before) > 0 {
+		s.pushLocked(outFrame{body: before})
+	}
+	s.pushLocked(f)
+}
+
+func (s *sender) pushLocked(f outFrame) {
 	s.queue = append(s.queue, f)
 	s.queued += f.size()
 	if !s.writing {
@@ -165,12 +200,13 @@ func (s *sender) releaseLocked() {
 // flush writes what is queued until nothing is.
 func (s *sender) flush() {
 	var batch []outFrame
-	var bufs net.Buffers
 	for {
+		for i := range batch {
+			batch[i].done()
+		}
 		s.mu.Lock()
 		for i := range batch {
 			s.queued -= batch[i].size()
-			batch[i].done()
 		}
 		if s.err != nil || len(s.queue) == 0 {
 			s.restLocked()
@@ -183,31 +219,59 @@ func (s *sender) flush() {
 		s.wakeLocked()
 		s.mu.Unlock()
 
-		bufs = bufs[:0]
-		for i := range batch {
-			batch[i].markSent()
-			if len(batch[i].head) > 0 {
-				bufs = append(bufs, batch[i].head)
-			}
-			if len(batch[i].body) > 0 {
-				bufs = append(bufs, batch[i].body)
-			}
-		}
-		if err := s.write(bufs); err != nil {
+		if err := s.writeBatch(batch); err != nil {
 			s.fail(err)
 		}
 	}
 }
 
-// write writes all of bufs, waiting for the peer to read for at most the stall timeout.
+// writeBatch writes frames, as many at a time as go in one system call.
+func (s *sender) writeBatch(batch []outFrame) error {
+	var bufs net.Buffers
+	for i := range batch {
+		f := &batch[i]
+		f.markSent()
+		if f.file != nil {
+			if err := s.write(bufs); err != nil {
+				return err
+			}
+			bufs = bufs[:0]
+			if err := s.timed(func() error { return s.conn.sendFile(f.body, f.file) }); err != nil {
+				return err
+			}
+			continue
+		}
+		if len(f.head) > 0 {
+			bufs = append(bufs, f.head)
+		}
+		if len(f.body) > 0 {
+			bufs = append(bufs, f.body)
+		}
+	}
+	return s.write(bufs)
+}
+
+// write writes all of bufs.
 func (s *sender) write(bufs net.Buffers) error {
+	if len(bufs) == 0 {
+		return nil
+	}
+	return s.timed(func() error {
+		_, err := bufs.WriteTo(s.conn.UnixConn)
+		return err
+	})
+}
+
+// timed writes something, waiting for the peer to read for at most the stall timeout.
+func (s *sender) timed(write func() error) error {
+	sent.Add(1)
 	if s.stall > 0 {
 		if err := s.conn.SetWriteDeadline(time.Now().Add(s.stall)); err != nil {
 			return err
 		}
 		defer s.conn.SetWriteDeadline(time.Time{}) // or the next try would fail
 	}
-	_, err := bufs.WriteTo(s.conn.UnixConn)
+	err := write()
 	if interrupted(err) {
 		return &stallError{after: s.stall}
 	}
@@ -229,14 +293,18 @@ func (s *sender) fail(err error) {
 	if s.err == nil {
 		s.err = err
 	}
-	for i := range s.queue {
-		s.queued -= s.queue[i].size()
-		s.queue[i].done()
+	dropped := s.queue
+	for i := range dropped {
+		s.queued -= dropped[i].size()
 	}
 	s.queue = nil
+	s.home.stop()
 	s.wakeLocked()
 	s.releaseLocked()
 	s.mu.Unlock()
+	for i := range dropped {
+		dropped[i].done()
+	}
 	s.conn.Close()
 }
 
@@ -275,35 +343,34 @@ func (e *stallError) Error() string {
 }
 
 // sendPayload sends p in one frame where that is large enough, else in chunks between which other frames find their way.
-// The first frame's head, which has headLen bytes, has been written before the payload's bytes, but for its length and
-// flags. It takes over the caller's reference of p. The last frame, which is what the peer acts on, has the sent and last
-// of end. If ctx ends on the way, begun tells whether the peer waits for the rest.
-func (s *sender) sendPayload(ctx context.Context, p *Payload, end outFrame, headLen, maxFrame int) (begun bool, err error) {
+// The first frame's head, with p's references, has been written but for its length and some flags. It takes over the
+// caller's reference of p. The last frame, which is what the peer acts on, has the sent and last of end. If ctx ends on the
+// way, begun tells whether the peer waits for the rest.
+func (s *sender) sendPayload(ctx context.Context, p *Payload, end outFrame, head []byte, maxFrame int) (begun bool, err error) {
 	defer p.Release()
-	frame := p.buf[headroom-headLen:] // what is to be sent; at first with its head, later without
-	left := headLen - headerSize + len(p.Bytes())
-	for {
-		n := min(left, maxFrame)
-		left -= n
-		f := outFrame{payload: p}
-		head := frame
-		if begun {
-			f.head = chunkHead(p.head(headLen))
-			f.body, frame, head = frame[:n], frame[n:], f.head
+	rest := p.inFrames()
+	for fixed := len(head) - headerSize; ; fixed = 0 {
+		n := min(len(rest), maxFrame-fixed)
+		f := outFrame{payload: p, head: head, body: rest[:n]}
+		rest = rest[n:]
+		if len(rest) > 0 {
+			patchHeader(head, fixed+n, flagMore)
 		} else {
-			f.body, frame = frame[:headerSize+n], frame[headerSize+n:]
-		}
-		if left > 0 {
-			patchHeader(head, n, flagMore)
-		} else {
-			patchHeader(head, n, 0)
+			patchHeader(head, fixed+n, 0)
 			f.sent, f.last = end.sent, end.last
 		}
-		p.retain()
-		if err := s.send(ctx, f, false); err != nil || left == 0 {
+		if !begun {
+			f.lends = len(p.blocks) > 0
+			if p.precedes(head) {
+				f.head, f.body = nil, p.buf[headroom-len(head):headroom+n]
+			}
+		}
+		p.Retain()
+		if err := s.send(ctx, f, false); err != nil || len(rest) == 0 {
 			return begun || err == nil, err
 		}
 		begun = true
+		head = chunkHead(head)
 	}
 }
 

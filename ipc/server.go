@@ -93,7 +93,9 @@ func (s *Server) converse(conn *net.UnixConn) {
 	}
 	c, err := s.welcome(conn, refusal)
 	if err == nil {
-		err = s.settle(conn, c)
+		if err = s.settle(conn, c); err != nil {
+			_ = c.end(err) // it has memory by now; err is what there is to tell
+		}
 	}
 	switch {
 	case err == nil:
@@ -107,16 +109,20 @@ func (s *Server) converse(conn *net.UnixConn) {
 
 // welcome shakes hands.
 func (s *Server) welcome(conn *net.UnixConn, refusal error) (*serverConn, error) {
-	sock, err := newSocket(conn)
+	sock, err := newSocket(conn, !s.config.Memory.config.Off)
 	if err != nil {
 		return nil, err
 	}
 	r := newFrameReader(sock)
+	var c *serverConn
 	sess, err := s.greet(sock, r, refusal)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		c, err = newServerConn(s, sock, r, sess)
 	}
-	return newServerConn(s, sock, r, sess), nil
+	if err != nil {
+		sock.closeFiles()
+	}
+	return c, err
 }
 
 // dismiss is the end of a connection. The error is nil if there is nothing to tell.

@@ -27,6 +27,8 @@ type Call struct {
 
 	// Guarded by the connection's mu.
 	state callState
+	loans *Loans
+	ended bool
 }
 
 type callState uint8
@@ -45,19 +47,47 @@ func (c *Call) got() uint64 {
 	return uint64(len(c.args.Bytes()))
 }
 
-// Args are the bytes of the call's arguments. They are valid until Done or until ServeCall returns.
-func (c *Call) Args() []byte { return c.args.Bytes() }
-
-// Done gives the memory of Args back before the call ends. It may be called once.
-func (c *Call) Done() {
-	c.args.Release()
+// Take hands the call's arguments over: the payload is the caller's to release, at once when they have been read, or later
+// than the call ends if they are kept. It may be called once, before ServeCall returns.
+func (c *Call) Take() *Payload {
+	args := c.args
 	c.args = nil
+	return args
 }
 
 // Encode writes the call's result where it can be sent from. A result that is larger than the client takes gives
-// CodeTooLarge. Whoever does not return the payload from ServeCall must release it.
+// CodeTooLarge. It does not wait: a result for which there is no memory, because the client holds it all, is answered with
+// CodeBusy in the end, if none comes free in time. Whoever does not return the payload from ServeCall must release it.
 func (c *Call) Encode(body Body) (*Payload, error) {
-	return encode(body, c.conn.session.maxSend)
+	return c.conn.lender.encode(noWait(), body, c.conn.session.maxSend)
+}
+
+// Loans returns memory to write results to that are then not copied when they are sent. It goes when the call ends.
+func (c *Call) Loans() *Loans {
+	c.conn.mu.Lock()
+	defer c.conn.mu.Unlock()
+	if c.loans == nil && !c.ended {
+		c.loans = c.conn.lender.newLoans()
+	}
+	return c.loans
+}
+
+// endLoans takes back the loans that were not sent.
+func (c *Call) endLoans() {
+	c.conn.mu.Lock()
+	loans := c.loans
+	c.ended, c.loans = true, nil
+	c.conn.mu.Unlock()
+	loans.Release()
+}
+
+// callKey is the key under which the context of a call has the call.
+type callKey struct{}
+
+// CallOf returns the call whose context ctx is or was derived from, or nil.
+func CallOf(ctx context.Context) *Call {
+	call, _ := ctx.Value(callKey{}).(*Call)
+	return call
 }
 
 // serverConn is one client at a server.
@@ -66,8 +96,11 @@ type serverConn struct {
 	conn    *socket
 	session session
 	reader  *frameReader // belongs to the goroutine in run
+	refs    []reference  // likewise: of the current frame
 	inline  inline
 	out     *sender
+	lender  *lender   // nil if there is no shared memory
+	memory  *borrower // likewise
 	ctx     context.Context
 	cancel  context.CancelFunc
 
@@ -81,13 +114,25 @@ type serverConn struct {
 	ended    chan struct{} // closed when nothing is read any more
 }
 
-func newServerConn(s *Server, conn *socket, r *frameReader, sess session) *serverConn {
+func newServerConn(s *Server, conn *socket, r *frameReader, sess session) (*serverConn, error) {
 	c := &serverConn{
 		server: s, conn: conn, session: sess, reader: r, out: newSender(conn, s.config.StallTimeout),
 		calls: make(map[uint64]*Call), drained: make(chan struct{}), ended: make(chan struct{}),
 	}
+	var err error
+	if c.lender, c.memory, err = s.config.Memory.join(sess, c.out, s.config.MaxPayload, c.wait); err != nil {
+		return nil, err
+	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
-	return c
+	return c, nil
+}
+
+// wait is told when a call begins to wait for the client to give memory back: the reading goroutine, which would hear of
+// that, may be the one that runs it.
+func (c *serverConn) wait(begins bool) {
+	if turn := c.inline.turn.Load(); begins && turn%2 == 1 {
+		c.relieve(turn)
+	}
 }
 
 // run reads frames and runs calls until the connection ends, or until another goroutine has taken over the reading while
@@ -127,8 +172,7 @@ func (c *serverConn) awaitFarewell(ctx context.Context) {
 
 // hangUp ends the connection, after telling a client that broke the protocol. It returns what is worth a log line.
 func (c *serverConn) hangUp(err error) error {
-	var broken *protocolError
-	if errors.As(err, &broken) {
+	if isBreach(err) {
 		c.out.send(c.ctx, outFrame{body: appendGoAway(nil, goAwayFor(err))}, true)
 		c.out.wait(c.ctx)
 		linger(c.conn)
@@ -150,6 +194,10 @@ func (c *serverConn) end(err error) error {
 	}
 	c.arriving = 0
 	c.mu.Unlock()
+	c.lender.close()
+	c.memory.close()
+	c.conn.closeFiles()
+	c.server.config.Ended()
 	if sendErr := c.out.failure(); gone(err) && !gone(sendErr) {
 		err = sendErr // why the connection was closed, where the reader only saw that it was
 	}
@@ -200,6 +248,8 @@ func (c *serverConn) next() (*Call, error) {
 		call, err = c.onChunk(h)
 	case kindCancel:
 		c.onCancel(h)
+	case kindSegment, kindDrop, kindFree, kindRefuse:
+		err = onMemory(h.kind, fixed, c.lender, c.memory, c.conn)
 	case kindAnswer, kindGoAway:
 		err = protocolErrorf("a frame of kind %d, which is for servers to send", h.kind)
 	}
@@ -224,13 +274,33 @@ func (c *serverConn) onCall(h header, fixed []byte) (*Call, error) {
 	if err != nil {
 		return nil, err
 	}
-	part := uint64(c.reader.rest)
-	if err := checkPart(h, part, 0, p.total); err != nil {
+	part, byBlock := uint64(c.reader.rest), h.flags&flagBlock != 0
+	refs, err := parseReferences(c.refs[:0], fixed[callPrefixSize:])
+	if c.refs = refs; err != nil {
 		return nil, err
+	}
+	if byBlock {
+		err = checkReferences(h, refs, part, p.total)
+	} else {
+		err = checkPart(h, part, 0, p.total)
+	}
+	if err != nil {
+		return nil, err
+	}
+	args := newPayload(int(part))
+	if len(refs) > 0 {
+		if err := c.memory.borrow(args, refs, byBlock); err != nil {
+			args.Release()
+			return nil, err
+		}
 	}
 	call := &Call{Resource: p.resource, Method: p.method, conn: c, id: h.call, total: p.total,
 		timeout: time.Duration(min(p.timeout, 1<<63-1))}
+	call.ctx.call = call
 	refusal, err := c.admit(call, h.flags&flagMore != 0)
+	if err != nil || refusal != nil {
+		args.Release()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -239,8 +309,8 @@ func (c *serverConn) onCall(h header, fixed []byte) (*Call, error) {
 		c.answerError(call, refusal)
 		return nil, nil
 	}
-	call.args = newPayload(int(part))
-	c.reader.keep(call.args, p.total)
+	call.args = args
+	c.reader.keep(args, p.total)
 	return call, nil
 }
 
@@ -339,7 +409,7 @@ func (c *serverConn) forget(call *Call) {
 
 func (c *Call) drop() {
 	if c.args != nil {
-		c.Done()
+		c.Take().Release()
 	}
 }
 
@@ -381,7 +451,12 @@ func (c *serverConn) serve(call *Call) {
 	defer func() {
 		call.drop()
 		c.finish(call, result, err)
+		call.endLoans()
 	}()
+	if failed := call.args.load(); failed != nil {
+		err = failed
+		return
+	}
 	result, err = c.server.handler.ServeCall(&call.ctx, call)
 }
 
@@ -390,6 +465,11 @@ func (c *serverConn) finish(call *Call, result *Payload, err error) {
 	if err == nil && errors.Is(call.ctx.Err(), context.Canceled) {
 		result.Release()
 		err = &Error{Code: CodeCanceled, MayHaveRun: true}
+	}
+	if err == nil {
+		if result, err = c.lender.settle(&call.ctx, result); err != nil {
+			err = &Error{Code: asError(err).Code, Message: "the result: " + err.Error(), MayHaveRun: true}
+		}
 	}
 	if err != nil {
 		c.answerError(call, asError(err))
@@ -420,22 +500,23 @@ func (c *serverConn) checkDrainedLocked() {
 func (c *serverConn) answerError(call *Call, e *Error) {
 	p := newPayload(len(e.Message) + headroom)
 	p.buf = appendError(p.buf, e, c.session.maxSend)
-	headLen := writeAnswerHead(call, max(e.Code, 1), p)
+	head := writeAnswerHead(call, max(e.Code, 1), p)
 	var end outFrame
 	if call.state == callRunning {
 		end.last = call.leave
 	}
 	if e.MayHaveRun {
-		p.head(headLen)[5] |= byte(flagRan)
+		head[5] |= byte(flagRan)
 	}
-	c.out.sendPayload(c.ctx, p, end, headLen, c.session.maxFrame) // fails with the connection only
+	c.out.sendPayload(c.ctx, p, end, head, c.session.maxFrame) // fails with the connection only
 }
 
 // answerResult sends a result. If the call ends while the result waits for the client to read, the client has given
 // the call up as well, and is told just that.
 func (c *serverConn) answerResult(call *Call, result *Payload) {
-	headLen := writeAnswerHead(call, CodeOK, result)
-	switch begun, err := c.out.sendPayload(&call.ctx, result, outFrame{last: call.leave}, headLen, c.session.maxFrame); {
+	c.server.config.Memory.count(result, c.session.maxFrame)
+	head := writeAnswerHead(call, CodeOK, result)
+	switch begun, err := c.out.sendPayload(&call.ctx, result, outFrame{last: call.leave}, head, c.session.maxFrame); {
 	case err == nil:
 	case begun:
 		call.leave()
@@ -446,12 +527,13 @@ func (c *serverConn) answerResult(call *Call, result *Payload) {
 	}
 }
 
-// writeAnswerHead puts the head of an answer's frame before its payload, and returns its length.
-func writeAnswerHead(call *Call, code Code, p *Payload) int {
-	const n = headerSize + answerPrefixSize
-	head := appendHeader(p.head(n)[:0], header{kind: kindAnswer, call: call.id})
-	appendAnswerPrefix(head, answerPrefix{code: code, total: uint64(len(p.Bytes()))})
-	return n
+// writeAnswerHead returns the head of an answer's frame, with its references.
+func writeAnswerHead(call *Call, code Code, p *Payload) []byte {
+	head := p.head(headerSize + answerPrefixSize + len(p.out)*referenceSize)
+	dst := appendHeader(head[:0], header{kind: kindAnswer, flags: p.flags(), call: call.id})
+	dst = appendAnswerPrefix(dst, answerPrefix{code: code, refs: uint16(len(p.out)), total: uint64(len(p.Bytes()))})
+	p.appendReferences(dst)
+	return head
 }
 
 // drain tells the client to send no more calls, and waits until those in flight are answered. It returns false if ctx

@@ -7,10 +7,12 @@ import (
 
 // spinner decides whether to poll a socket for a moment before sleeping on it. Being woken takes tens of microseconds
 // where cores go to sleep, as long as a dozen small calls; polling takes a core. So it is done where it pays: after a
-// success always, after a failure once more after one read, after another failure after two, four and so on.
+// success always, after a failure once more after one read, after another failure after two, four and so on, and as soon
+// as a read that slept did so for no longer than polling would have taken.
 type spinner struct {
-	skip    int // so many reads sleep at once
-	penalty int // how many after the last failure
+	skip    int       // so many reads sleep at once
+	penalty int       // how many after the last failure
+	slept   time.Time // since when a read sleeps; zero if none does
 }
 
 const (
@@ -26,6 +28,7 @@ const (
 func (s *spinner) poll(ready func() bool) bool {
 	if s.skip > 0 {
 		s.skip--
+		s.slept = time.Now()
 		return false
 	}
 	if runtime.GOMAXPROCS(0) == 1 || runtime.NumCPU() == 1 {
@@ -42,3 +45,17 @@ func (s *spinner) poll(ready func() bool) bool {
 	s.skip = s.penalty
 	return false
 }
+
+// woken is told when a read is over that may have slept.
+func (s *spinner) woken() {
+	if s.slept.IsZero() {
+		return
+	}
+	if time.Since(s.slept) < spinTime+wakeTime {
+		s.skip = 0
+	}
+	s.slept = time.Time{}
+}
+
+// wakeTime is about what being woken adds to the time that a read sleeps.
+const wakeTime = 50 * time.Microsecond

@@ -20,9 +20,11 @@ const childVar = "C2_TESTS_CHILD"
 // roles are the programs that a child may be. Each says "ready" on its standard output when it is, and ends when its
 // standard input does.
 var roles = map[string]func(args []string) error{
-	"echo":  echoServer,
-	"raw":   rawServer,
-	"suite": suiteServer,
+	"echo":   echoServer,
+	"raw":    rawServer,
+	"suite":  suiteServer,
+	"tables": tablesServer,
+	"pipe":   pipeServer,
 }
 
 func TestMain(m *testing.M) {

@@ -36,18 +36,26 @@ var placements = []struct {
 		}
 		return []c2.ConnectOption{c2.On(node)}
 	}},
-	{"ipc", func(t *testing.T) []c2.ConnectOption { // both ends in this process, where the race detector sees them
-		server := newNode(t)
-		if err := hostSuite(server); err != nil {
-			t.Fatal(err)
-		}
-		return []c2.ConnectOption{c2.On(newNode(t)), c2.At(server.Address())}
+	// Both ends in this process, where the race detector sees them.
+	{"ipc", func(t *testing.T) []c2.ConnectOption { return hostNearby(t, c2.MemoryConfig{}) }},
+	{"ipc without shared memory", func(t *testing.T) []c2.ConnectOption { return hostNearby(t, c2.MemoryConfig{Off: true}) }},
+	{"ipc with all in shared memory", func(t *testing.T) []c2.ConnectOption {
+		return hostNearby(t, c2.MemoryConfig{Inline: 1, Dedicated: 64 << 10, ConnBytes: 64 << 20, SpillBytes: -1})
 	}},
 	{"two processes", func(t *testing.T) []c2.ConnectOption {
 		address := "ipc://" + t.TempDir() + "/suite.sock"
 		start(t, "suite", address)
 		return []c2.ConnectOption{c2.On(newNode(t)), c2.At(address)}
 	}},
+}
+
+// hostNearby serves the suite from one node of this process to another.
+func hostNearby(t *testing.T, memory c2.MemoryConfig) []c2.ConnectOption {
+	server := newNode(t, c2.SharedMemory(memory))
+	if err := hostSuite(server); err != nil {
+		t.Fatal(err)
+	}
+	return []c2.ConnectOption{c2.On(newNode(t, c2.SharedMemory(memory))), c2.At(server.Address())}
 }
 
 // newNode makes a node that ends with the test. It listens, if at all, in a directory of the test's.
@@ -593,7 +601,7 @@ func TestList(t *testing.T) {
 		for _, d := range list {
 			names = append(names, d.Name)
 		}
-		if !reflect.DeepEqual(names, []string{"control", "lab"}) {
+		if !reflect.DeepEqual(names, []string{"control", "lab", "store"}) {
 			p.Errorf("got %v", names)
 		}
 	})

@@ -287,6 +287,7 @@ func hostSuite(node *c2.Node) error {
 	return errors.Join(
 		c2.Register[Control]("control", c, c2.On(node), c2.Concurrency(c2.Parallel)),
 		c2.Register[Lab]("lab", &lab{}, c2.On(node)),
+		hostStore(node),
 	)
 }
 

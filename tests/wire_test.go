@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,9 +24,13 @@ import (
 
 const (
 	wireCall, wireAnswer, wireChunk, wireCancel, wireGoAway = 1, 2, 3, 4, 5
-	wireMore, wireAbort                                     = 1, 2
-	wireMagic                                               = "\x89c2ipc\r\n"
-	wireMaxFrame                                            = 256 << 10
+	wireSegment, wireDrop, wireFree, wireRefuse             = 6, 7, 8, 9
+	wireMore, wireAbort, wireRan, wireBlock                 = 1, 2, 4, 8
+
+	wireChunks, wireShared = 1, 2 // capabilities
+
+	wireMagic    = "\x89c2ipc\r\n"
+	wireMaxFrame = 256 << 10
 )
 
 var littleEndian = binary.LittleEndian
@@ -33,26 +38,63 @@ var littleEndian = binary.LittleEndian
 // wireClient is one connection. It is used by one goroutine.
 type wireClient struct {
 	testing.TB
-	conn    net.Conn
+	conn    *net.UnixConn
+	in      io.Reader // conn, or what takes descriptors too
 	hellos  [2][]byte // the client's and the server's
 	lastID  uint64
 	ended   map[uint64]*wireEnd
 	goAway  []byte      // body of the goaway frame, once there was one
 	traffic []wireFrame // both ways
+
+	// Of a client that shares memory; see wireMemory.
+	lent   map[wirePlace]int          // how often the node was lent what
+	take   func(wireFrame)            // what becomes of kinds 6 to 9
+	borrow func(wireReference) []byte // reads memory of the node's
 }
 
 // wireEnd is the answer to a call.
 type wireEnd struct {
-	code     uint16
-	total    uint64
-	payload  []byte
-	complete bool
+	code        uint16
+	ran, block  bool
+	total       uint64
+	payload     []byte
+	refs        []wireReference
+	attachments [][]byte
+	complete    bool
+}
+
+// wireReference is a piece of a segment.
+type wireReference struct {
+	segment        uint32
+	offset, length uint64
+}
+
+// wirePlace is where a block begins.
+type wirePlace struct {
+	segment uint32
+	offset  uint64
+}
+
+func (r wireReference) place() wirePlace { return wirePlace{r.segment, r.offset} }
+
+const wireReferenceSize = 24
+
+func (r wireReference) append(b []byte) []byte {
+	b = littleEndian.AppendUint32(b, r.segment)
+	b = littleEndian.AppendUint32(b, 0)
+	b = littleEndian.AppendUint64(b, r.offset)
+	return littleEndian.AppendUint64(b, r.length)
+}
+
+func parseReference(b []byte) wireReference {
+	return wireReference{littleEndian.Uint32(b), littleEndian.Uint64(b[8:]), littleEndian.Uint64(b[16:])}
 }
 
 type wireFrame struct {
 	kind, flags byte
 	call        uint64
 	body        []byte
+	mine        bool // sent by the client
 }
 
 func (f wireFrame) bytes() []byte {
@@ -61,36 +103,46 @@ func (f wireFrame) bytes() []byte {
 	return append(littleEndian.AppendUint64(b, f.call), f.body...)
 }
 
-// dialWire connects to a node and shakes hands.
+// dialWire connects to a node and shakes hands. It knows nothing of shared memory.
 func dialWire(t testing.TB, node *c2.Node) *wireClient {
 	t.Helper()
-	conn, err := net.Dial("unix", strings.TrimPrefix(node.Address(), "ipc://"))
+	c := connectWire(t, node.Address())
+	c.greet(wireChunks, wireMaxFrame)
+	return c
+}
+
+func connectWire(t testing.TB, address string) *wireClient {
+	t.Helper()
+	conn, err := net.Dial("unix", strings.TrimPrefix(address, "ipc://"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
 	conn.SetDeadline(time.Now().Add(20 * time.Second)) // a test that would hang fails instead
-	c := &wireClient{TB: t, conn: conn, ended: make(map[uint64]*wireEnd)}
+	return &wireClient{TB: t, conn: conn.(*net.UnixConn), in: conn, ended: make(map[uint64]*wireEnd), lent: make(map[wirePlace]int)}
+}
 
+// greet shakes hands.
+func (c *wireClient) greet(capabilities uint64, maxFrame uint32) {
+	c.Helper()
 	hello := []byte(wireMagic)
 	hello = littleEndian.AppendUint16(hello, 1) // version 1.0
 	hello = littleEndian.AppendUint16(hello, 0)
 	hello = littleEndian.AppendUint32(hello, 0) // no extensions
-	hello = littleEndian.AppendUint64(hello, 1) // chunks
+	hello = littleEndian.AppendUint64(hello, capabilities)
 	hello = append(hello, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
 	hello = littleEndian.AppendUint64(hello, 4<<30)
-	hello = littleEndian.AppendUint32(hello, wireMaxFrame)
+	hello = littleEndian.AppendUint32(hello, maxFrame)
 	hello = littleEndian.AppendUint32(hello, 0)
 	hello = littleEndian.AppendUint32(hello, 4711)
 	hello = littleEndian.AppendUint32(hello, 0)
 	c.write(hello)
 	reply := c.read(64)
 	if string(reply[:8]) != wireMagic || littleEndian.Uint16(reply[8:]) != 1 || littleEndian.Uint32(reply[52:]) == 0 {
-		t.Fatalf("the server's hello is %x", reply)
+		c.Fatalf("the server's hello is %x", reply)
 	}
 	c.read(int(littleEndian.Uint32(reply[12:]))) // extensions
 	c.hellos = [2][]byte{hello, reply}
-	return c
 }
 
 func (c *wireClient) write(b []byte) {
@@ -103,7 +155,7 @@ func (c *wireClient) write(b []byte) {
 func (c *wireClient) read(n int) []byte {
 	c.Helper()
 	b := make([]byte, n)
-	if _, err := io.ReadFull(c.conn, b); err != nil {
+	if _, err := io.ReadFull(c.in, b); err != nil {
 		c.Fatal(err)
 	}
 	return b
@@ -111,7 +163,7 @@ func (c *wireClient) read(n int) []byte {
 
 func (c *wireClient) send(kind, flags byte, call uint64, body []byte) {
 	c.Helper()
-	f := wireFrame{kind, flags, call, body}
+	f := wireFrame{kind, flags, call, body, true}
 	c.traffic = append(c.traffic, f)
 	c.write(f.bytes())
 }
@@ -122,14 +174,27 @@ type wireRequest struct {
 	method   uint32
 	timeout  time.Duration
 	args     []byte
+
+	// Of a client that shares memory.
+	refs  []wireReference
+	block bool // the arguments are the first reference
 }
 
 func (r wireRequest) prefix() []byte {
 	b := littleEndian.AppendUint64(nil, r.resource)
 	b = littleEndian.AppendUint64(b, uint64(r.timeout))
-	b = littleEndian.AppendUint64(b, uint64(len(r.args)))
+	if r.block {
+		b = littleEndian.AppendUint64(b, r.refs[0].length)
+	} else {
+		b = littleEndian.AppendUint64(b, uint64(len(r.args)))
+	}
 	b = littleEndian.AppendUint32(b, r.method)
-	return littleEndian.AppendUint32(b, 0)
+	b = littleEndian.AppendUint16(b, uint16(len(r.refs)))
+	b = littleEndian.AppendUint16(b, 0)
+	for _, ref := range r.refs {
+		b = ref.append(b)
+	}
+	return b
 }
 
 // begin sends the first part of a call, at most so many bytes of its arguments, and gives what is left to send.
@@ -140,6 +205,12 @@ func (c *wireClient) begin(r wireRequest, part int) (id uint64, left []byte) {
 	flags := byte(0)
 	if part < len(r.args) {
 		flags = wireMore
+	}
+	if r.block {
+		flags |= wireBlock
+	}
+	for _, ref := range r.refs {
+		c.lent[ref.place()]++
 	}
 	c.send(wireCall, flags, c.lastID, append(r.prefix(), r.args[:part]...))
 	return c.lastID, r.args[part:]
@@ -190,9 +261,12 @@ func (c *wireClient) next() wireFrame {
 		if end != nil {
 			c.Fatalf("call %d is answered twice", f.call)
 		}
-		end = &wireEnd{code: littleEndian.Uint16(part), total: littleEndian.Uint64(part[8:])}
+		end = &wireEnd{
+			code: littleEndian.Uint16(part), total: littleEndian.Uint64(part[8:]),
+			ran: f.flags&wireRan != 0, block: f.flags&wireBlock != 0,
+		}
 		c.ended[f.call] = end
-		part = part[16:]
+		part = c.references(end, littleEndian.Uint16(part[2:]), part[16:])
 	case wireChunk:
 		if end == nil || end.complete || f.flags&wireAbort != 0 {
 			c.Fatalf("a chunk for call %d with flags %d", f.call, f.flags)
@@ -200,7 +274,11 @@ func (c *wireClient) next() wireFrame {
 	case wireGoAway:
 		return f
 	default:
-		c.Fatalf("a frame of kind %d", f.kind)
+		if c.take == nil {
+			c.Fatalf("a frame of kind %d", f.kind)
+		}
+		c.take(f)
+		return f
 	}
 	end.payload = append(end.payload, part...)
 	end.complete = f.flags&wireMore == 0
@@ -208,6 +286,30 @@ func (c *wireClient) next() wireFrame {
 		c.Fatalf("an answer of %d bytes, %d were announced", len(end.payload), end.total)
 	}
 	return f
+}
+
+// references takes an answer's references off b, and gives the first part of its payload: what follows them, or what the
+// first one leads to.
+func (c *wireClient) references(end *wireEnd, n uint16, b []byte) (part []byte) {
+	c.Helper()
+	var memory [][]byte
+	for range n {
+		r := parseReference(b)
+		end.refs, b = append(end.refs, r), b[wireReferenceSize:]
+		if c.borrow == nil {
+			c.Fatal("an answer with references for a client that knows none")
+		}
+		memory = append(memory, c.borrow(r))
+	}
+	if !end.block {
+		end.attachments = memory
+		return b
+	}
+	if n == 0 || len(b) > 0 {
+		c.Fatalf("an answer by reference with %d of them and %d bytes", n, len(b))
+	}
+	end.attachments = memory[1:]
+	return memory[0]
 }
 
 // wireResource is a resource as a client knows it.
@@ -255,6 +357,8 @@ func cborHead(major byte, arg uint64) []byte {
 		return []byte{major<<5 | byte(arg)}
 	case arg < 1<<8:
 		return []byte{major<<5 | 24, byte(arg)}
+	case arg < 1<<16:
+		return binary.BigEndian.AppendUint16([]byte{major<<5 | 25}, uint16(arg))
 	}
 	return binary.BigEndian.AppendUint64([]byte{major<<5 | 27}, arg) // longer than need be, which readers take
 }
@@ -264,6 +368,13 @@ func cborBytes(b []byte) []byte { return append(cborHead(2, uint64(len(b))), b..
 func cborText(s string) []byte  { return append(cborHead(3, uint64(len(s))), s...) }
 func cborList(items ...[]byte) []byte {
 	return append(cborHead(4, uint64(len(items))), bytes.Join(items, nil)...)
+}
+func cborTagged(tag uint64, item []byte) []byte { return append(cborHead(6, tag), item...) }
+
+// cborTag is an item with a tag.
+type cborTag struct {
+	number  uint64
+	content any
 }
 
 // cborMap is a map with text keys, in the order of the wire.
@@ -326,6 +437,9 @@ func cborItem(t testing.TB, b []byte) (v any, rest []byte) {
 			m[i].value, b = cborItem(t, b)
 		}
 		return m, b
+	case 6:
+		content, rest := cborItem(t, b)
+		return cborTag{arg, content}, rest
 	case 7:
 		switch info {
 		case 20, 21:
@@ -388,7 +502,7 @@ func TestWireDirectory(t *testing.T) {
 	for _, d := range out[0].([]any) {
 		names = append(names, d.(cborMap).get("name").(string))
 	}
-	if !reflect.DeepEqual(names, []string{"control", "lab"}) {
+	if !slices.IsSorted(names) || !slices.Contains(names, "control") || !slices.Contains(names, "lab") {
 		t.Errorf("List gives %v", names)
 	}
 	end := c.call(wireRequest{resource: 0, method: 0, args: cborList(cborText("attic"))})
@@ -584,13 +698,16 @@ func TestWireExample(t *testing.T) {
 	if out := c.results(r); out[0] != uint64(110) {
 		t.Fatalf("Increment(10) gives %v", out)
 	}
-	want := c.conversation(counter.id)
+	comparePage(t, "```conversation\n", c.conversation(counter.id))
+}
 
+// comparePage compares a block of the page, which begins with fence, with what it must be.
+func comparePage(t *testing.T, fence, want string) {
+	t.Helper()
 	page, err := os.ReadFile(wirePage)
 	if err != nil {
 		t.Fatal(err)
 	}
-	const fence = "```conversation\n"
 	before, rest, _ := strings.Cut(string(page), fence)
 	got, after, ok := strings.Cut(rest, "```\n")
 	switch {
@@ -607,7 +724,6 @@ func TestWireExample(t *testing.T) {
 
 // conversation writes down all that was sent, with fixed numbers in the place of random ones.
 func (c *wireClient) conversation(id uint64) string {
-	const fixedID = 0x1122334455667788
 	var b strings.Builder
 	hellos := [2][]byte{c.hellos[0], bytes.Clone(c.hellos[1])}
 	for i := range 16 {
@@ -621,27 +737,72 @@ func (c *wireClient) conversation(id uint64) string {
 		hello = hello[hexFields(&b, hello, 16, 8):]
 		hexFields(&b, hello, 4, 4, 4, 4)
 	}
-	replace := strings.NewReplacer(
-		string(littleEndian.AppendUint64(nil, id)), string(littleEndian.AppendUint64(nil, fixedID)),
-		string(binary.BigEndian.AppendUint64(nil, id)), string(binary.BigEndian.AppendUint64(nil, fixedID)),
-	)
-	for _, f := range c.traffic {
-		f.body = []byte(replace.Replace(string(f.body)))
-		title, sizes := "\nserver: answer to call %d\n", []int{2, 6, 8}
-		if f.kind == wireCall {
-			title, sizes = "\nclient: call %d\n", []int{8, 8, 8, 4, 4}
-		}
-		fmt.Fprintf(&b, title, f.call)
-		frame := f.bytes()
-		payload := frame[hexFields(&b, frame, 4, 1, 1, 2, 8):]
-		payload = payload[hexFields(&b, payload, sizes...):]
-		meaning := cborDiagnostic(parseCBOR(c, payload))
-		for len(payload) > 0 {
-			payload = payload[hexFields(&b, payload, min(len(payload), 40)):]
-		}
-		wrapText(&b, meaning, 96)
+	for _, f := range withFixedID(c.traffic, id) {
+		b.WriteString("\n")
+		c.writeFrame(&b, f)
 	}
 	return b.String()
+}
+
+// withFixedID replaces the random id of a resource in frames.
+func withFixedID(frames []wireFrame, id uint64) []wireFrame {
+	const fixed = 0x1122334455667788
+	replace := strings.NewReplacer(
+		string(littleEndian.AppendUint64(nil, id)), string(littleEndian.AppendUint64(nil, fixed)),
+		string(binary.BigEndian.AppendUint64(nil, id)), string(binary.BigEndian.AppendUint64(nil, fixed)),
+	)
+	frames = slices.Clone(frames)
+	for i := range frames {
+		frames[i].body = []byte(replace.Replace(string(frames[i].body)))
+	}
+	return frames
+}
+
+// writeFrame writes a frame down, and what its payload means.
+func (c *wireClient) writeFrame(b *strings.Builder, f wireFrame) {
+	who := "server"
+	if f.mine {
+		who = "client"
+	}
+	frame := f.bytes()
+	fields := func(sizes ...int) { frame = frame[hexFields(b, frame, sizes...):] }
+	references := func(n uint16) {
+		for range n {
+			fields(4, 4, 8, 8)
+		}
+	}
+	head := []int{4, 1, 1, 2, 8}
+	switch f.kind {
+	case wireCall:
+		fmt.Fprintf(b, "%s: call %d\n", who, f.call)
+		fields(head...)
+		fields(8, 8, 8, 4, 2, 2)
+		references(littleEndian.Uint16(f.body[28:]))
+	case wireAnswer:
+		fmt.Fprintf(b, "%s: answer to call %d\n", who, f.call)
+		fields(head...)
+		fields(2, 2, 4, 8)
+		references(littleEndian.Uint16(f.body[2:]))
+	case wireSegment:
+		fmt.Fprintf(b, "%s: segment, with its descriptor\n", who)
+		fields(head...)
+		fields(4, 1, 3, 8)
+	case wireFree:
+		fmt.Fprintf(b, "%s: free\n", who)
+		for fields(head...); len(frame) > 0; {
+			fields(4, 4, 8)
+		}
+	default:
+		c.Fatalf("a frame of kind %d", f.kind)
+	}
+	if len(frame) == 0 {
+		return
+	}
+	meaning := cborDiagnostic(parseCBOR(c, frame))
+	for len(frame) > 0 {
+		fields(min(len(frame), 40))
+	}
+	wrapText(b, meaning, 96)
 }
 
 // wrapText writes what the bytes above it mean, in lines of at most so many characters where there are spaces.

@@ -1,0 +1,116 @@
+package ipc
+
+import (
+	"context"
+	"slices"
+)
+
+// encode writes body to a payload, which is the caller's to release, in the way that suits its size. More than limit
+// bytes are CodeTooLarge. With noWait for a context it does not wait for memory: what would have to is in a buffer, and
+// settle waits.
+func (l *lender) encode(ctx context.Context, body Body, limit uint64) (*Payload, error) {
+	if !l.usable() {
+		return encode(body, limit)
+	}
+	atts := l.attachments()
+	defer atts.release() // of what is not the payload's by then: after an error, or if body panics
+	p, err := l.write(ctx, body, atts, limit)
+	if err != nil {
+		return nil, err
+	}
+	p.attach(atts)
+	for _, b := range p.blocks {
+		r, err := l.reference(b)
+		if err != nil {
+			p.Release()
+			return nil, err
+		}
+		p.out = append(p.out, r)
+	}
+	return p, nil
+}
+
+// write writes body in the way that suits its size. One that says it is small and is not is moved.
+func (l *lender) write(ctx context.Context, body Body, atts *Attachments, limit uint64) (*Payload, error) {
+	inline := l.memory.config.Inline
+	small := false
+	p, err := bounded(body, atts, limit, func(size int) (*Payload, error) {
+		if small = size <= inline; small {
+			return writeBuffer(body, atts, size)
+		}
+		return l.writeBlock(ctx, body, atts, size)
+	})
+	if err == nil && small && len(p.Bytes()) > inline {
+		return l.place(ctx, p)
+	}
+	return p, err
+}
+
+// writeBlock writes body to a block, or to a buffer where there is none.
+func (l *lender) writeBlock(ctx context.Context, body Body, atts *Attachments, size int) (*Payload, error) {
+	b, err := l.alloc(ctx, size)
+	if err == errNoMemory || err == errNotNow {
+		p, writeErr := writeBuffer(body, atts, size)
+		if writeErr == nil {
+			p.waits = err == errNotNow
+		}
+		return p, writeErr
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if b != nil { // also if body panics
+			b.release()
+		}
+	}()
+	out, err := body.AppendTo(b.bytes[:0:cap(b.bytes)], atts)
+	if err != nil {
+		return nil, err
+	}
+	if len(out) <= cap(b.bytes) && len(out) > 0 && address(out) == address(b.bytes) {
+		b.bytes = out
+		p := newPayload(0)
+		p.putInto(b)
+		b = nil
+		return p, nil
+	}
+	// It was larger than it said, and has moved; or there is nothing of it, and no reference to nothing.
+	p := newPayload(len(out))
+	p.buf = append(p.buf, out...)
+	b.release()
+	b = nil
+	if len(out) <= l.memory.config.Inline {
+		return p, nil
+	}
+	return l.place(ctx, p)
+}
+
+// place puts a payload that is in a buffer, and large, into a block, if there is one: that takes a copy, the socket two. It
+// takes p over, and returns it unless there is an error.
+func (l *lender) place(ctx context.Context, p *Payload) (*Payload, error) {
+	b, err := l.alloc(ctx, len(p.Bytes()))
+	p.waits = err == errNotNow
+	switch {
+	case err == nil:
+		copy(b.bytes, p.Bytes())
+		p.putInto(b)
+	case err != errNoMemory && err != errNotNow:
+		p.Release()
+		return nil, err
+	}
+	return p, nil
+}
+
+// settle waits for the memory of a payload that encode did not wait for. It takes p over, and returns it unless there is
+// an error.
+func (l *lender) settle(ctx context.Context, p *Payload) (*Payload, error) {
+	if !p.waits {
+		return p, nil
+	}
+	p, err := l.place(ctx, p)
+	if err == nil && p.block != nil {
+		p.out = slices.Insert(p.out, 0, reference{segment: p.blocks[0].segment, offset: p.blocks[0].offset, length: uint64(len(p.block))})
+	}
+	return p, err
+}

@@ -1,0 +1,409 @@
+package ipc
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+
+	"github.com/ctwo-go/c2/buddy"
+)
+
+// lender is the memory of one connection that this side owns and the peer reads. Its pool is the connection's own: what
+// the peer keeps is missing to nobody else, and when the connection ends all of it goes, while the peer, if it lives, still
+// reads what it has mapped, which nobody writes to any more.
+//
+// A nil *lender has no memory to lend.
+type lender struct {
+	memory *Memory
+	out    *sender
+	pool   *buddy.Pool
+	cool   cooling
+	loans  ranges
+	stuck  func(bool) // told when somebody begins or ceases to wait for the peer to give memory back
+
+	maxAttached int // pieces of memory per payload
+
+	off atomic.Bool // the peer can't map segments, or the connection has ended
+
+	// The pool is there for as long as anybody is who uses its memory: the connection, and each block that this side has. A
+	// connection may end while a loan is written to and a result is encoded.
+	users atomic.Int64
+	ended context.Context // when the connection does
+	end   context.CancelFunc
+
+	mu        sync.Mutex
+	lent      map[place]lentBlock // nil once the connection has ended
+	lentBytes uint64
+	segments  map[uint32]segmentInfo // those that the peer knows
+	mapped    uint64                 // bytes of them
+
+	pinMu sync.Mutex
+	pins  map[*Pinned]uint32 // the segments of pinned memory that the peer knows; nil once the connection has ended
+	last  uint32             // how many it was told of
+}
+
+// place is how a peer names a block that comes home.
+type place struct {
+	segment uint32
+	offset  uint64
+}
+
+// lentBlock is a block that the peer was told of so many times more than it has given it back.
+type lentBlock struct {
+	block *block
+	times int
+}
+
+// maxLent bounds how many blocks a peer may have. Payloads beyond that go through the socket.
+const maxLent = 1 << 16
+
+func newLender(m *Memory, out *sender, maxFrame int, stuck func(bool)) (*lender, error) {
+	l := &lender{
+		memory: m, out: out, stuck: stuck, maxAttached: min(maxRefs, (maxFrame-callPrefixSize)/referenceSize) - 1,
+		lent: make(map[place]lentBlock), segments: make(map[uint32]segmentInfo), pins: make(map[*Pinned]uint32),
+	}
+	l.users.Store(1)
+	l.ended, l.end = context.WithCancel(context.Background())
+	config := m.poolConfig()
+	config.OnSegment, config.OnDrop = l.onSegment, l.onDrop
+	pool, err := buddy.NewPool(config)
+	if err != nil {
+		return nil, err
+	}
+	l.pool = pool
+	l.cool.init(func(b *block) { _ = pool.Free(b.segment, b.offset) }) // fails once the pool is closed, which has it all back
+	m.mu.Lock()
+	m.lenders[l] = struct{}{}
+	m.mu.Unlock()
+	return l, nil
+}
+
+// onSegment passes a new segment to the peer.
+func (l *lender) onSegment(id uint32, s *buddy.Segment) error {
+	info := segmentInfo{id: id, what: segmentMemory, size: uint64(s.Size())}
+	if s.OnDisk() {
+		info.what = segmentFile
+	}
+	if err := l.introduce(info, s); err != nil {
+		return err
+	}
+	return s.CloseFile() // the peer maps it, this side has
+}
+
+// introduce sends a segment's descriptor, unless the peer has as many segments as it takes.
+func (l *lender) introduce(info segmentInfo, s *buddy.Segment) error {
+	l.mu.Lock()
+	if len(l.segments) >= maxSegments || info.size > maxMapped-l.mapped {
+		l.mu.Unlock()
+		return errNoMemory
+	}
+	l.segments[info.id] = info
+	l.mapped += info.size
+	l.mu.Unlock()
+	file, err := duplicate(s.File())
+	if err == nil {
+		err = l.out.send(context.Background(), outFrame{body: appendSegment(nil, info), file: file}, true)
+	}
+	if err != nil {
+		l.forget(info.id)
+	}
+	return err
+}
+
+// onDrop tells the peer that a segment is gone.
+func (l *lender) onDrop(id uint32) {
+	l.out.send(context.Background(), outFrame{body: appendDrop(nil, id)}, true) // fails with the connection only
+	l.forget(id)                                                                // after that, so that there are never too many
+}
+
+func (l *lender) forget(id uint32) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.mapped -= l.segments[id].size
+	delete(l.segments, id)
+}
+
+// usable tells whether the peer can be lent another block.
+func (l *lender) usable() bool {
+	if l == nil || l.off.Load() {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.lent) < maxLent
+}
+
+// errNoMemory tells that there is no shared memory for a payload, and that waiting would not help.
+var errNoMemory = errors.New("no shared memory")
+
+// alloc returns a block for n bytes. It waits for memory that is in use, for as long as the context and the configuration
+// allow; then the error is CodeBusy. With noWait for a context it does not wait, and the error is errNotNow. Whatever else
+// keeps it from being had is errNoMemory.
+func (l *lender) alloc(ctx context.Context, n int) (*block, error) {
+	b, err := l.tryAlloc(n, func(n int) (buddy.Block, error) {
+		b, err := l.pool.Alloc(n)
+		if errors.Is(err, buddy.ErrExhausted) {
+			l.cool.flush()
+			b, err = l.pool.Alloc(n)
+		}
+		switch {
+		case !errors.Is(err, buddy.ErrExhausted):
+			return b, err
+		case errors.Is(err, buddy.ErrOthers):
+			return b, errNoMemory // this peer is not to wait for what it does not have
+		case !l.loans.empty():
+			return b, errNoMemory // who has a loan must not wait: what is missing may be that
+		case ctx == noWait():
+			return b, err
+		}
+		return l.await(ctx, n)
+	})
+	switch {
+	case err == nil:
+		return b, nil
+	case !errors.Is(err, buddy.ErrExhausted), l.off.Load():
+		return nil, errNoMemory
+	case ctx == noWait():
+		return nil, errNotNow
+	case errors.Is(ctx.Err(), context.Canceled):
+		return nil, contextError(ctx.Err(), false)
+	}
+	l.memory.busy.Add(1)
+	return nil, l.errBusy(n)
+}
+
+// noWait is the context of who does not wait.
+func noWait() context.Context { return nil }
+
+// errNotNow tells that memory would have to be waited for.
+var errNotNow = errors.New("the memory is in use")
+
+func (l *lender) errBusy(n int) *Error {
+	return errorf(CodeBusy, "no %d bytes of shared memory came free in time: the other side keeps %d of the %d that this connection may have; release what is held, or raise ConnBytes",
+		n, l.lentNow(), l.memory.config.ConnBytes)
+}
+
+func (l *lender) await(ctx context.Context, n int) (buddy.Block, error) {
+	l.cool.stop()
+	defer l.cool.start()
+	if b, err := l.pool.Alloc(n); !errors.Is(err, buddy.ErrExhausted) {
+		return b, err
+	}
+	l.stuck(true)
+	defer l.stuck(false)
+	ctx, cancel := context.WithTimeout(ctx, l.memory.config.Wait)
+	defer cancel()
+	defer context.AfterFunc(l.ended, cancel)()
+	return l.pool.AllocWait(ctx, n)
+}
+
+// tryAlloc returns the block that alloc gets for n bytes. There are none once nobody uses the pool any more.
+func (l *lender) tryAlloc(n int, alloc func(int) (buddy.Block, error)) (*block, error) {
+	if !l.join() {
+		return nil, errNoMemory
+	}
+	b, err := alloc(n)
+	if err != nil {
+		l.leave()
+		return nil, err
+	}
+	return l.newBlock(b, n), nil
+}
+
+// join counts one more who uses the pool, unless it is closed.
+func (l *lender) join() bool {
+	for {
+		n := l.users.Load()
+		if n == 0 {
+			return false
+		}
+		if l.users.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+// leave undoes join. The last one closes the pool.
+func (l *lender) leave() {
+	if l.users.Add(-1) > 0 {
+		return
+	}
+	l.memory.mu.Lock()
+	delete(l.memory.lenders, l)
+	l.memory.mu.Unlock()
+	_ = l.pool.Close() // what can't be unmapped stays, and does no harm
+}
+
+func (l *lender) lentNow() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.lentBytes
+}
+
+func (l *lender) newBlock(b buddy.Block, n int) *block {
+	own := newBlock(l, b.Segment, b.Offset, b.Bytes)
+	switch {
+	case l.onDisk(b.Segment):
+		own.step = stepSpilled
+	case n >= l.memory.config.Dedicated:
+		own.step = stepDedicated
+	default:
+		own.step = stepBlock
+	}
+	return own
+}
+
+func (l *lender) onDisk(segment uint32) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.segments[segment].what == segmentFile
+}
+
+// free implements home. Once the connection has ended no block is used again: the peer may still read it.
+func (l *lender) free(b *block) {
+	if l.ended.Err() == nil {
+		l.cool.add(b)
+	}
+	l.leave()
+}
+
+// lends tells whether there are loans.
+func (l *lender) lends() bool { return l != nil && !l.loans.empty() }
+
+// reference is how the peer is told of a block. The segment of a pinned one is made known to it first.
+func (l *lender) reference(b *block) (reference, error) {
+	r := reference{segment: b.segment, offset: b.offset, length: uint64(len(b.bytes))}
+	pin, ok := b.home.(*Pinned)
+	if !ok {
+		return r, nil
+	}
+	l.pinMu.Lock()
+	defer l.pinMu.Unlock()
+	if l.pins == nil {
+		return r, errNotSent
+	}
+	id, known := l.pins[pin]
+	if !known {
+		id = firstPin + l.last
+		if err := l.introduce(segmentInfo{id: id, what: segmentMemory, size: uint64(pin.segment.Size())}, pin.segment); err != nil {
+			return r, err
+		}
+		l.last++
+		l.pins[pin] = id
+		pin.join(l)
+	}
+	r.segment = id
+	return r, nil
+}
+
+// knows tells whether the peer can be told of a block: a pinned one is in a segment of its own, for which there has to be
+// room.
+func (l *lender) knows(b *block) bool {
+	_, err := l.reference(b)
+	return err == nil
+}
+
+// firstPin is the number of the first pinned segment. A pool counts up from one, and does not come so far.
+const firstPin = 1 << 31
+
+// unpin tells the peer that a pinned segment is gone.
+func (l *lender) unpin(p *Pinned) {
+	l.pinMu.Lock()
+	id, known := l.pins[p]
+	delete(l.pins, p)
+	l.pinMu.Unlock()
+	if known {
+		l.onDrop(id)
+	}
+}
+
+// lend enters references to blocks as known to the peer. The sender's mu is held: nobody learns of them before.
+func (l *lender) lend(refs []reference, blocks []*block) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.lent == nil {
+		return
+	}
+	for i, b := range blocks {
+		b.retain()
+		at := place{refs[i].segment, refs[i].offset}
+		l.lent[at] = lentBlock{b, l.lent[at].times + 1}
+		l.lentBytes += uint64(len(b.bytes))
+	}
+}
+
+// onFree takes blocks back that the peer is done with.
+func (l *lender) onFree(body []byte) error {
+	for ; len(body) > 0; body = body[freeSize:] {
+		segment, offset, err := parseFree(body)
+		if err != nil {
+			return err
+		}
+		b := l.takeBack(place{segment, offset})
+		if b == nil {
+			return protocolErrorf("block %d of segment %d back, which it does not have", offset, segment)
+		}
+		b.release()
+	}
+	return nil
+}
+
+func (l *lender) takeBack(at place) *block {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	entry, ok := l.lent[at]
+	if !ok {
+		return nil
+	}
+	if entry.times--; entry.times > 0 {
+		l.lent[at] = entry
+	} else {
+		delete(l.lent, at)
+	}
+	l.lentBytes -= uint64(len(entry.block.bytes))
+	return entry.block
+}
+
+// onRefuse: the peer has no room for more mappings.
+func (l *lender) onRefuse() { l.off.Store(true) }
+
+// close takes back all that the peer has, when the connection has ended. The memory goes with the last block that this side
+// has; until then what the peer had stays as it is, and what nobody had is given to the system.
+func (l *lender) close() {
+	if l == nil {
+		return
+	}
+	l.off.Store(true)
+	l.end()
+	l.mu.Lock()
+	lent := l.lent
+	l.lent, l.lentBytes = nil, 0
+	l.mu.Unlock()
+	l.pinMu.Lock()
+	pins := l.pins
+	l.pins = nil
+	l.pinMu.Unlock()
+	for _, entry := range lent {
+		for range entry.times {
+			entry.block.release()
+		}
+	}
+	for pin := range pins {
+		pin.part(l)
+	}
+	l.cool.stop()
+	l.pool.Trim()
+	l.leave()
+}
+
+func (l *lender) addStats(s *MemoryStats) {
+	pool := l.pool.Stats()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.Connections++
+	s.Bytes += pool.Capacity - pool.FileBytes
+	s.Files += pool.FileBytes
+	s.Lent += l.lentBytes
+	s.LentBlocks += len(l.lent)
+}

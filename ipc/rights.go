@@ -1,0 +1,95 @@
+package ipc
+
+import (
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// rights are descriptors that came along with bytes, until the frames are read that tell what they are.
+type rights struct {
+	taken bool // else the kernel closes them
+	space [64]byte
+	files []*os.File // nil for one that this process had no room for
+	err   error      // the peer sent what it should not
+}
+
+// maxPendingFiles bounds the descriptors that are received before their frames are. One byte brings one, and a read takes
+// no bytes behind those that bring some.
+const maxPendingFiles = 4
+
+// add takes in what a read has received beside bytes, and the flags that the kernel returned.
+func (r *rights) add(control []byte, flags int) {
+	if flags&unix.MSG_CTRUNC != 0 {
+		r.files = append(r.files, nil)
+	}
+	if len(control) == 0 {
+		return
+	}
+	messages, err := unix.ParseSocketControlMessage(control)
+	if err != nil {
+		r.err = protocolErrorf("control data that make no sense: %v", err)
+		return
+	}
+	for i := range messages {
+		fds, err := unix.ParseUnixRights(&messages[i])
+		if err != nil {
+			continue // of another kind
+		}
+		for _, fd := range fds {
+			r.files = append(r.files, os.NewFile(uintptr(fd), "segment"))
+		}
+	}
+	if len(r.files) > maxPendingFiles {
+		r.err = protocolErrorf("%d descriptors of which no frame speaks", len(r.files))
+	}
+}
+
+// takeFile returns the descriptor of the segment frame that was read. It is nil if this process has no room for it.
+func (s *socket) takeFile() (*os.File, error) {
+	r := &s.rights
+	if len(r.files) == 0 {
+		return nil, protocolErrorf("a segment without a descriptor")
+	}
+	f := r.files[0]
+	r.files = r.files[1:]
+	return f, nil
+}
+
+// closeFiles closes what is left.
+func (s *socket) closeFiles() {
+	for _, f := range s.rights.files {
+		closeFile(f)
+	}
+	s.rights.files = nil
+}
+
+func closeFile(f *os.File) {
+	if f != nil {
+		f.Close()
+	}
+}
+
+// sendFile writes frame, whose first byte brings file.
+func (s *socket) sendFile(frame []byte, file *os.File) error {
+	n, _, err := s.WriteMsgUnix(frame, unix.UnixRights(int(file.Fd())), nil)
+	for err == nil && n < len(frame) {
+		var more int
+		more, err = s.Write(frame[n:])
+		n += more
+	}
+	if err == nil && n < len(frame) {
+		err = io.ErrShortWrite
+	}
+	return err
+}
+
+// duplicate returns another descriptor of f's, so that f may be closed before it is sent.
+func duplicate(f *os.File) (*os.File, error) {
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	return os.NewFile(uintptr(fd), f.Name()), nil
+}
