@@ -44,7 +44,7 @@ func newBorrower(out *sender, limit int64) *borrower {
 }
 
 // onSegment maps a segment whose descriptor has come. If there is no room for it the peer is told to send no more of them.
-func (b *borrower) onSegment(body []byte, conn *socket) error {
+func (b *borrower) onSegment(body []byte, conn stream) error {
 	info, err := parseSegment(body)
 	if err != nil {
 		return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -17,7 +16,7 @@ import (
 type clientConn struct {
 	client  *Client
 	session session
-	conn    *socket
+	conn    stream
 	out     *sender
 	lender  *lender       // nil if there is no shared memory
 	memory  *borrower     // likewise
@@ -44,7 +43,7 @@ type clientConn struct {
 type pending struct {
 	id   uint64
 	done chan struct{} // holds one value when answer or err is set
-	sent atomic.Bool   // the server may have acted on it
+	sent mark          // of its last frame: once that is written the server may act on it
 
 	// Set before done by who took the call out of the connection's calls.
 	answer *Payload
@@ -60,7 +59,7 @@ type pending struct {
 	abandoned bool // guarded by the connection's mu: nobody waits
 }
 
-func newClientConn(client *Client, conn *socket, r *frameReader, sess session) (*clientConn, error) {
+func newClientConn(client *Client, conn stream, r *frameReader, sess session) (*clientConn, error) {
 	c := &clientConn{
 		client: client, session: sess, conn: conn, reader: r, out: newSender(conn, 0),
 		ended: make(chan struct{}), calls: make(map[uint64]*pending), used: time.Now(),
@@ -69,6 +68,7 @@ func newClientConn(client *Client, conn *socket, r *frameReader, sess session) (
 	if c.lender, c.memory, err = client.config.Memory.join(sess, c.out, client.config.MaxPayload, c.wait); err != nil {
 		conn.Close()
 		conn.closeFiles()
+		conn.end()
 		return nil, err
 	}
 	c.watch = time.AfterFunc(time.Hour, c.rest)
@@ -78,6 +78,7 @@ func newClientConn(client *Client, conn *socket, r *frameReader, sess session) (
 
 // start puts the connection into use.
 func (c *clientConn) start() {
+	c.conn.start(c.bell)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.watchLocked(watchDelay)
@@ -124,7 +125,7 @@ func (c *clientConn) takeTurn(call *pending) bool {
 	if c.reading || c.err != nil {
 		return false
 	}
-	c.reading = true
+	c.beginLocked()
 	if len(c.calls) > 1 {
 		go c.readOn()
 		return false
@@ -132,24 +133,38 @@ func (c *clientConn) takeTurn(call *pending) bool {
 	return true
 }
 
+// beginLocked takes the reading turn for somebody.
+func (c *clientConn) beginLocked() {
+	c.reading = true
+	c.conn.rouse()
+}
+
+// bell is told that the server has written something while nobody read, or may have: the connection dozes (see rest).
+func (c *clientConn) bell() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.reading {
+		c.beginLocked()
+		go c.readOn()
+	}
+}
+
 // readFor reads until the call has ended, or its context has, or the connection.
 func (c *clientConn) readFor(ctx context.Context, call *pending) {
-	stop := func() bool { return true }
-	if ctx.Done() != nil {
-		stop = context.AfterFunc(ctx, func() { c.conn.SetReadDeadline(time.Unix(1, 0)) })
-	}
+	c.conn.attend(ctx)
 	var err error
 	for err == nil && len(call.done) == 0 {
 		if err = c.next(); interrupted(err) {
-			// By this context or, late, by that of an earlier call. The deadline goes first: else one that this context
-			// sets meanwhile would be lost.
-			c.conn.SetReadDeadline(time.Time{})
-			if err = nil; ctx.Err() != nil {
-				break
-			}
+			// By this context or, late, by that of an earlier call. That is forgotten first: else what this context does
+			// meanwhile would be lost.
+			c.conn.resume()
+			err = nil
+		}
+		if err == nil && len(call.done) == 0 && ctx.Err() != nil {
+			break
 		}
 	}
-	stop()
+	c.conn.ignore()
 	if err != nil {
 		c.lose(err)
 		return
@@ -182,7 +197,7 @@ func (c *clientConn) readOn() {
 		switch err := c.next(); {
 		case err == nil:
 		case interrupted(err): // by the context of a call that read for itself
-			c.conn.SetReadDeadline(time.Time{})
+			c.conn.resume()
 		default:
 			c.lose(err)
 			return
@@ -216,7 +231,7 @@ func (c *clientConn) wait(begins bool) {
 	}
 	c.stuck++
 	if !c.reading && c.err == nil {
-		c.reading = true
+		c.beginLocked()
 		go c.readOn()
 	}
 }
@@ -249,8 +264,8 @@ func (c *clientConn) rest() {
 	case quiet < watchDelay:
 		c.watchLocked(watchDelay - quiet)
 	default:
-		if !c.reading {
-			c.reading = true
+		if !c.reading && !c.conn.doze() {
+			c.beginLocked()
 			go c.readOn()
 		}
 		c.watchLocked(max(c.client.config.IdleTimeout-quiet, c.client.config.IdleTimeout/8))
@@ -262,7 +277,7 @@ func (c *clientConn) rest() {
 func (c *clientConn) unsent(call *pending, begun bool) (*Payload, error) {
 	c.fail(errorf(CodeUnavailable, "the connection to %s ended", c.client.address))
 	<-call.done
-	if !begun && !call.sent.Load() && call.err != nil && asError(call.err).Code == CodeUnavailable {
+	if !begun && !call.wasSent() && call.err != nil && asError(call.err).Code == CodeUnavailable {
 		return nil, errNotSent
 	}
 	return call.take()
@@ -325,7 +340,7 @@ func (c *clientConn) abandon(ctx context.Context, call *pending, half bool) (*Pa
 		<-call.done
 		return call.take()
 	}
-	return nil, contextError(ctx.Err(), call.sent.Load())
+	return nil, contextError(ctx.Err(), call.wasSent())
 }
 
 // lose ends the connection after a failed read, and fails the calls that are left. The reading turn is never passed on.
@@ -343,13 +358,18 @@ func (c *clientConn) lose(err error) {
 		if call.part != nil {
 			call.part.Release()
 		}
+		if at, sent := call.sent.position(); sent && c.conn.unread(at) && asError(err).Code == CodeUnavailable {
+			call.end(nil, errNotSent)
+			continue
+		}
 		failed := *asError(err)
-		failed.MayHaveRun = call.sent.Load()
+		failed.MayHaveRun = call.wasSent()
 		call.end(nil, &failed)
 	}
 	c.lender.close()
 	c.memory.close()
 	c.conn.closeFiles()
+	c.conn.end()
 	c.client.config.Ended()
 	c.client.forget(c)
 	close(c.ended)
@@ -363,7 +383,7 @@ func newPending() *pending { return pendings.Get().(*pending) }
 // take takes the end of a call, once done has told of it.
 func (p *pending) take() (*Payload, error) {
 	answer, err := p.answer, p.err
-	if err == nil && p.sent.Load() { // else its frame is still on its way
+	if err == nil && p.wasSent() { // else its frame is still on its way
 		p.reset()
 		pendings.Put(p)
 	}
@@ -378,10 +398,16 @@ func (p *pending) take() (*Payload, error) {
 	return answer, err
 }
 
+// wasSent tells whether the server may have acted on the call.
+func (p *pending) wasSent() bool {
+	_, sent := p.sent.position()
+	return sent
+}
+
 func (p *pending) reset() {
 	p.answer, p.part = nil, nil
 	p.code, p.ran, p.total, p.got = 0, false, 0, 0
-	p.sent.Store(false)
+	p.sent.clear()
 }
 
 func (p *pending) end(answer *Payload, err error) {

@@ -35,6 +35,9 @@ type Config struct {
 	// Memory is the shared memory for payloads, which several clients and servers may have in common. Default: one of
 	// its own, with the defaults of MemoryConfig.
 	Memory *Memory
+	// Polling is how connections wait, which several clients and servers may have in common. Default: one of its own, with the
+	// default of NewPolling.
+	Polling *Polling
 	// ConnLost, where set, is called by a server once for each connection that ended in any other way than
 	// by a client that had no calls in flight and closed it, and when one could not be accepted. It must not block.
 	ConnLost func(err error)
@@ -52,6 +55,9 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.IdleTimeout, DefaultIdleTimeout)
 	if c.Memory == nil {
 		c.Memory = NewMemory(MemoryConfig{})
+	}
+	if c.Polling == nil {
+		c.Polling = NewPolling(0)
 	}
 	if c.ConnLost == nil {
 		c.ConnLost = func(error) {}

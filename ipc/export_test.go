@@ -44,7 +44,7 @@ func Calls(c *Client) int {
 	return len(conn.calls)
 }
 
-// Watched tells whether a goroutine watches a client's idle connection.
+// Watched tells whether a client's connection is idle, and the server's end will be noticed all the same.
 func Watched(c *Client) bool {
 	conn := current(c)
 	if conn == nil {
@@ -52,7 +52,11 @@ func Watched(c *Client) bool {
 	}
 	conn.mu.Lock()
 	defer conn.mu.Unlock()
-	return conn.reading && len(conn.calls) == 0
+	dozes := false
+	if r, ok := conn.conn.(*rings); ok {
+		dozes = r.in.Asleep()
+	}
+	return (conn.reading || dozes) && len(conn.calls) == 0
 }
 
 func current(c *Client) *clientConn {

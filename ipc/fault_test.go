@@ -228,7 +228,7 @@ func badServer(t *testing.T, greet bool, serve func(net.Conn)) string {
 				return
 			}
 			if greet {
-				io.ReadFull(c, make([]byte, 64))
+				readHello(c)
 				c.Write(patched(rawHello(1), 52, 0, 16)) // takes 4096 calls
 			}
 			serve(c)

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"syscall"
@@ -18,6 +17,7 @@ type session struct {
 	maxFrame int    // largest frame body that both take
 	maxSend  uint64 // largest payload that the peer takes
 	memory   bool   // payloads may be passed in shared memory
+	halves   halves // of the rings, if there are any
 }
 
 func newInstance() (id [16]byte) {
@@ -69,35 +69,39 @@ func (s *Server) greet(conn *socket, r *frameReader, refuse error) (session, err
 	if err == nil {
 		peer, err = readHello(r)
 	}
+	var h halves
+	if err == nil {
+		h, err = s.config.answerRings(conn, peer)
+	}
 	own := s.config.hello(s.instance)
 	if interrupted(err) {
 		err = errorf(CodeDeadline, "no hello came within %v", s.config.HandshakeTimeout)
 	}
 	if err != nil {
+		h.release()
 		own.maxCalls = 0
 		part(conn, appendGoAway(appendHello(nil, own), goAwayFor(err)))
 		return session{}, err
 	}
-	if _, err := conn.Write(appendHello(nil, own)); err != nil {
+	own.ring = h.ring()
+	if err = h.sendHello(conn, own); err == nil {
+		err = conn.SetDeadline(time.Time{})
+	}
+	if err != nil {
+		h.release()
 		return session{}, err
 	}
-	return s.config.agree(peer), conn.SetDeadline(time.Time{})
+	sess := s.config.agree(peer)
+	sess.halves = h
+	return sess, nil
 }
 
 // part says goodbye, as far as the peer listens.
 func part(conn *socket, goodbye []byte) {
 	conn.SetDeadline(time.Now().Add(partTimeout))
 	if _, err := conn.Write(goodbye); err == nil {
-		linger(conn)
+		conn.linger()
 	}
-}
-
-// linger ends the writing, and reads for a moment what the peer still sends: closing a socket with unread bytes may cost
-// the other end what it has not read yet.
-func linger(conn *socket) {
-	conn.SetDeadline(time.Now().Add(partTimeout))
-	conn.CloseWrite()
-	io.CopyN(io.Discard, conn.UnixConn, queueSize)
 }
 
 const partTimeout = 500 * time.Millisecond
@@ -111,7 +115,7 @@ func goAwayFor(err error) *Error {
 }
 
 // dial connects to address and shakes hands.
-func dial(ctx context.Context, address string, config *Config, instance [16]byte) (*socket, *frameReader, session, error) {
+func dial(ctx context.Context, address string, config *Config, instance [16]byte) (stream, *frameReader, session, error) {
 	path, err := SocketPath(address)
 	if err != nil {
 		return nil, nil, session{}, &Error{Code: CodeInvalid, Message: err.Error()}
@@ -131,12 +135,17 @@ func dial(ctx context.Context, address string, config *Config, instance [16]byte
 	if !stop() && err == nil {
 		err = ctx.Err()
 	}
+	var str stream
+	if err == nil {
+		str, err = sess.halves.open(conn, r, config.Polling)
+	}
 	if err != nil {
 		conn.Close()
 		conn.closeFiles()
+		sess.halves.release()
 		return nil, nil, session{}, errorf(codeOf(err, CodeUnavailable), "shaking hands with %s: %v", address, err)
 	}
-	return conn, r, sess, nil
+	return str, r, sess, nil
 }
 
 // introduce is the client's side of the handshake.
@@ -145,17 +154,25 @@ func (c *Config) introduce(conn *socket, r *frameReader, instance [16]byte) (ses
 		return session{}, err
 	}
 	// A server that refuses may answer without reading, so a failed write is told only if there is no answer.
-	own := c.hello(instance)
-	own.maxCalls = 0
-	_, writeErr := conn.Write(appendHello(nil, own))
+	own, ours := c.hello(instance), c.offerRings()
+	own.maxCalls, own.ring = 0, ours.ring()
+	writeErr := ours.sendHello(conn, own)
 	peer, err := readHello(r)
+	switch {
+	case err != nil:
+		err = errors.Join(err, writeErr)
+	case peer.maxCalls == 0:
+		err = readRefusal(r)
+	}
+	sess := c.agree(peer)
+	if err == nil {
+		sess.halves, err = ours.accept(conn, peer)
+	}
 	if err != nil {
-		return session{}, errors.Join(err, writeErr)
+		ours.release()
+		return session{}, err
 	}
-	if peer.maxCalls == 0 {
-		return session{}, readRefusal(r)
-	}
-	return c.agree(peer), nil
+	return sess, nil
 }
 
 // readRefusal reads why the server takes no calls.

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+
+	"github.com/ctwo-go/c2/internal/ring"
 )
 
 // The version of the wire protocol. Peers of another major version do not understand each other; of two minor
@@ -43,7 +45,9 @@ const (
 //	    60    4  zero
 //
 // An extension is a 2-byte type, a 2-byte length and as many bytes. One with the top bit of its type set must be
-// understood; others may be skipped. None is defined yet.
+// understood; others may be skipped. There is one: rings, whose 4 bytes are the size of the ring in a half (see package
+// ring); the half's descriptor comes with the hello's first byte. A server has it in its hello only if the client had
+// it in its own, and then all that follows the hellos goes through the rings.
 type hello struct {
 	major, minor uint16
 	caps         capability
@@ -52,12 +56,14 @@ type hello struct {
 	maxFrame     uint32
 	maxCalls     uint32
 	pid          uint32
+	ring         uint32 // bytes of the ring, zero for none
 }
 
 const (
 	helloSize       = 64
 	maxExtensions   = 4096
 	extensionNeeded = 0x8000
+	extensionRings  = 1
 
 	// minFrame is the smallest maxFrame that a peer may ask for: room for every fixed-size body and an error.
 	minFrame = 1024
@@ -67,14 +73,21 @@ func appendHello(dst []byte, h hello) []byte {
 	dst = append(dst, magic...)
 	dst = binary.LittleEndian.AppendUint16(dst, h.major)
 	dst = binary.LittleEndian.AppendUint16(dst, h.minor)
-	dst = binary.LittleEndian.AppendUint32(dst, 0)
+	var extensions []byte
+	if h.ring > 0 {
+		extensions = binary.LittleEndian.AppendUint16(extensions, extensionRings)
+		extensions = binary.LittleEndian.AppendUint16(extensions, 4)
+		extensions = binary.LittleEndian.AppendUint32(extensions, h.ring)
+	}
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(extensions)))
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(h.caps))
 	dst = append(dst, h.instance[:]...)
 	dst = binary.LittleEndian.AppendUint64(dst, h.maxPayload)
 	dst = binary.LittleEndian.AppendUint32(dst, h.maxFrame)
 	dst = binary.LittleEndian.AppendUint32(dst, h.maxCalls)
 	dst = binary.LittleEndian.AppendUint32(dst, h.pid)
-	return binary.LittleEndian.AppendUint32(dst, 0)
+	dst = binary.LittleEndian.AppendUint32(dst, 0)
+	return append(dst, extensions...)
 }
 
 // parseHello reads the first helloSize bytes of src, of which there must be as many, and tells how many bytes of
@@ -107,7 +120,8 @@ func parseHello(src []byte) (h hello, extensions int, err error) {
 	return h, int(ext), nil
 }
 
-func checkExtensions(src []byte) error {
+// parseExtensions reads what follows the fixed part of a hello.
+func (h *hello) parseExtensions(src []byte) error {
 	for len(src) > 0 {
 		if len(src) < 4 {
 			return protocolErrorf("a hello whose extensions are cut")
@@ -118,6 +132,12 @@ func checkExtensions(src []byte) error {
 		}
 		if typ&extensionNeeded != 0 {
 			return protocolErrorf("a hello with extension %#x, which must be understood and is not", typ)
+		}
+		if body := src[4 : 4+n]; typ == extensionRings {
+			if n != 4 || h.ring != 0 || !isRing(binary.LittleEndian.Uint32(body)) {
+				return protocolErrorf("a hello whose rings are %x; a power of two from %d to %d is taken, once", body, ring.MinSize, maxRing)
+			}
+			h.ring = binary.LittleEndian.Uint32(body)
 		}
 		src = src[4+n:]
 	}
@@ -142,5 +162,7 @@ func readHello(r io.Reader) (hello, error) {
 	if _, err := io.ReadFull(r, ext); err != nil {
 		return h, fmt.Errorf("reading the extensions of the peer's hello: %w", err)
 	}
-	return h, checkExtensions(ext)
+	return h, h.parseExtensions(ext)
 }
+
+func isRing(n uint32) bool { return n >= ring.MinSize && n <= maxRing && n&(n-1) == 0 }

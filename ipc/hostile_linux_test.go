@@ -358,7 +358,10 @@ func TestNoRoomForDescriptors(t *testing.T) {
 		t.Fatal(err)
 	}
 	conn := current(c)
-	conn.conn.rights.add(nil, unix.MSG_CTRUNC) // before the segment comes, so that its place is taken
+	sock := conn.conn.(*rings).socket
+	sock.mu.Lock()
+	sock.rights.add(nil, unix.MSG_CTRUNC) // before the segment comes, so that its place is taken
+	sock.mu.Unlock()
 	args := Bytes(make([]byte, 100<<10))
 	_, err = c.Call(t.Context(), Request{Args: args})
 	if e := asError(err); e.Code != CodeUnavailable || !e.MayHaveRun {

@@ -127,7 +127,7 @@ func (m *Memory) join(sess session, out *sender, maxPayload int64, stuck func(bo
 var errNoSegments = protocolErrorf("a frame of shared memory, of which the hellos did not speak")
 
 // onMemory does what a frame about shared memory says.
-func onMemory(k kind, body []byte, l *lender, b *borrower, conn *socket) error {
+func onMemory(k kind, body []byte, l *lender, b *borrower, conn stream) error {
 	if l == nil { // nor is there a borrower
 		return errNoSegments
 	}

@@ -46,9 +46,14 @@ func (r *rights) add(control []byte, flags int) {
 	}
 }
 
-// takeFile returns the descriptor of the segment frame that was read. It is nil if this process has no room for it.
+// takeFile implements stream.
 func (s *socket) takeFile() (*os.File, error) {
-	r := &s.rights
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rights.take()
+}
+
+func (r *rights) take() (*os.File, error) {
 	if len(r.files) == 0 {
 		return nil, protocolErrorf("a segment without a descriptor")
 	}
@@ -59,6 +64,8 @@ func (s *socket) takeFile() (*os.File, error) {
 
 // closeFiles closes what is left.
 func (s *socket) closeFiles() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, f := range s.rights.files {
 		closeFile(f)
 	}
@@ -71,8 +78,8 @@ func closeFile(f *os.File) {
 	}
 }
 
-// sendFile writes frame, whose first byte brings file.
-func (s *socket) sendFile(frame []byte, file *os.File) error {
+// sendRights writes frame, whose first byte brings file.
+func (s *socket) sendRights(frame []byte, file *os.File) error {
 	n, _, err := s.WriteMsgUnix(frame, unix.UnixRights(int(file.Fd())), nil)
 	for err == nil && n < len(frame) {
 		var more int

@@ -21,11 +21,11 @@ const (
 // outFrame is a frame on its way out: its bytes, in one piece or two, and what keeps them alive.
 type outFrame struct {
 	head, body []byte
-	file       *os.File     // sent along, and closed when the frame has been written or dropped
-	payload    *Payload     // released when the frame has been written or dropped
-	lends      bool         // the frame tells of the payload's blocks
-	sent       *atomic.Bool // set before the first byte of the frame is written
-	last       func()       // called when there is room for the frame, before it is queued or written
+	file       *os.File // sent along, and closed when the frame has been written or dropped
+	payload    *Payload // released when the frame has been written or dropped
+	lends      bool     // the frame tells of the payload's blocks
+	sent       *mark    // of the call that the frame ends
+	last       func()   // called when there is room for the frame, before it is queued or written
 }
 
 // frameCost is what a frame in the queue takes apart from its bytes.
@@ -40,9 +40,22 @@ func (f *outFrame) done() {
 	}
 }
 
-func (f *outFrame) markSent() {
+// mark tells from where on in the stream the last frame of a call was written.
+type mark struct{ at atomic.Uint64 } // one more than the position, zero if nothing of it was written
+
+func (m *mark) set(position uint64) { m.at.Store(position + 1) }
+func (m *mark) clear()              { m.at.Store(0) }
+
+// position tells where the frame began, if it did.
+func (m *mark) position() (uint64, bool) {
+	at := m.at.Load()
+	return at - 1, at > 0
+}
+
+// begin is called before the first byte of a frame is written.
+func (s *sender) begin(f *outFrame) {
 	if f.sent != nil {
-		f.sent.Store(true)
+		f.sent.set(s.conn.position())
 	}
 }
 
@@ -52,7 +65,7 @@ func (f *outFrame) markSent() {
 // others send meanwhile, is queued and written by a goroutine that lives as long as the queue. So a sender never waits
 // for the peer to read, but for room in the queue, and leaves when its context ends.
 type sender struct {
-	conn   *socket
+	conn   stream
 	stall  time.Duration // how long one write may take; zero is for ever
 	lender *lender       // of the blocks in frames; set before anything is sent
 
@@ -68,7 +81,7 @@ type sender struct {
 	err     error         // why nothing can be sent any more
 }
 
-func newSender(conn *socket, stall time.Duration) *sender {
+func newSender(conn stream, stall time.Duration) *sender {
 	s := &sender{conn: conn, stall: stall}
 	s.home.init(s.sendHome)
 	return s
@@ -104,6 +117,9 @@ func (s *sender) send(ctx context.Context, f outFrame, urgent bool) error {
 	if f.last != nil {
 		f.last()
 	}
+	if !s.writing && f.file == nil && s.conn.direct() {
+		return s.sendDirect(f)
+	}
 	if s.writing || f.head != nil || f.file != nil || !s.home.fitsBefore(f.body) {
 		s.enqueueLocked(f)
 		s.mu.Unlock()
@@ -115,10 +131,51 @@ func (s *sender) send(ctx context.Context, f outFrame, urgent bool) error {
 	return s.try(before, f)
 }
 
+// sendDirect writes a frame to a stream that takes it at once or not at all, with the lock held, and unlocks.
+func (s *sender) sendDirect(f outFrame) error {
+	err := s.direct(&f)
+	if err == nil && len(f.head)+len(f.body) > 0 {
+		s.pushLocked(f)
+		s.mu.Unlock()
+		return nil
+	}
+	s.mu.Unlock()
+	f.done()
+	if err != nil {
+		s.fail(err)
+	}
+	return err
+}
+
+// direct writes as much of f as is taken, behind what goes before it, and leaves the rest in f.
+func (s *sender) direct(f *outFrame) error {
+	if before := s.home.swap(); len(before) > 0 {
+		n, err := s.conn.try(before)
+		if err != nil {
+			return err
+		}
+		if n < len(before) {
+			s.pushLocked(outFrame{body: slices.Clone(before[n:])})
+			return nil
+		}
+	}
+	s.begin(f)
+	for _, part := range []*[]byte{&f.head, &f.body} {
+		if len(*part) == 0 {
+			continue
+		}
+		n, err := s.conn.try(*part)
+		if *part = (*part)[n:]; err != nil || len(*part) > 0 {
+			return err
+		}
+	}
+	return nil
+}
+
 // try writes a frame, and the one that goes before it, as far as the socket takes them at once. The caller has the turn to
 // write.
 func (s *sender) try(before []byte, f outFrame) error {
-	f.markSent()
+	s.begin(&f)
 	all := f.body
 	if len(before) > 0 {
 		s.joined = append(append(s.joined[:0], before...), f.body...)
@@ -132,7 +189,7 @@ func (s *sender) try(before []byte, f outFrame) error {
 	}
 	if err != nil {
 		if n <= len(before) && f.sent != nil {
-			f.sent.Store(false)
+			f.sent.clear()
 		}
 		f.done()
 		s.fail(err)
@@ -230,13 +287,13 @@ func (s *sender) writeBatch(batch []outFrame) error {
 	var bufs net.Buffers
 	for i := range batch {
 		f := &batch[i]
-		f.markSent()
+		s.begin(f)
 		if f.file != nil {
 			if err := s.write(bufs); err != nil {
 				return err
 			}
 			bufs = bufs[:0]
-			if err := s.timed(func() error { return s.conn.sendFile(f.body, f.file) }); err != nil {
+			if err := s.conn.sendFile(f.body, f.file, s.stall); err != nil {
 				return err
 			}
 			continue
@@ -256,26 +313,7 @@ func (s *sender) write(bufs net.Buffers) error {
 	if len(bufs) == 0 {
 		return nil
 	}
-	return s.timed(func() error {
-		_, err := bufs.WriteTo(s.conn.UnixConn)
-		return err
-	})
-}
-
-// timed writes something, waiting for the peer to read for at most the stall timeout.
-func (s *sender) timed(write func() error) error {
-	sent.Add(1)
-	if s.stall > 0 {
-		if err := s.conn.SetWriteDeadline(time.Now().Add(s.stall)); err != nil {
-			return err
-		}
-		defer s.conn.SetWriteDeadline(time.Time{}) // or the next try would fail
-	}
-	err := write()
-	if interrupted(err) {
-		return &stallError{after: s.stall}
-	}
-	return err
+	return s.conn.write(bufs, s.stall)
 }
 
 // wakeLocked lets those go on who wait for room, if there is some or never will be.

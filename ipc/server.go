@@ -114,13 +114,19 @@ func (s *Server) welcome(conn *net.UnixConn, refusal error) (*serverConn, error)
 		return nil, err
 	}
 	r := newFrameReader(sock)
-	var c *serverConn
 	sess, err := s.greet(sock, r, refusal)
+	if err != nil {
+		sock.closeFiles()
+		return nil, err
+	}
+	var c *serverConn
+	str, err := sess.halves.open(sock, r, s.config.Polling)
 	if err == nil {
-		c, err = newServerConn(s, sock, r, sess)
+		c, err = newServerConn(s, conn, str, r, sess)
 	}
 	if err != nil {
 		sock.closeFiles()
+		sess.halves.release()
 	}
 	return c, err
 }

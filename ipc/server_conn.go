@@ -93,7 +93,8 @@ func CallOf(ctx context.Context) *Call {
 // serverConn is one client at a server.
 type serverConn struct {
 	server  *Server
-	conn    *socket
+	raw     *net.UnixConn // by which the server knows the connection
+	conn    stream
 	session session
 	reader  *frameReader // belongs to the goroutine in run
 	refs    []reference  // likewise: of the current frame
@@ -114,9 +115,9 @@ type serverConn struct {
 	ended    chan struct{} // closed when nothing is read any more
 }
 
-func newServerConn(s *Server, conn *socket, r *frameReader, sess session) (*serverConn, error) {
+func newServerConn(s *Server, raw *net.UnixConn, conn stream, r *frameReader, sess session) (*serverConn, error) {
 	c := &serverConn{
-		server: s, conn: conn, session: sess, reader: r, out: newSender(conn, s.config.StallTimeout),
+		server: s, raw: raw, conn: conn, session: sess, reader: r, out: newSender(conn, s.config.StallTimeout),
 		calls: make(map[uint64]*Call), drained: make(chan struct{}), ended: make(chan struct{}),
 	}
 	var err error
@@ -124,14 +125,15 @@ func newServerConn(s *Server, conn *socket, r *frameReader, sess session) (*serv
 		return nil, err
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
+	conn.start(c.bell)
 	return c, nil
 }
 
 // wait is told when a call begins to wait for the client to give memory back: the reading goroutine, which would hear of
 // that, may be the one that runs it.
 func (c *serverConn) wait(begins bool) {
-	if turn := c.inline.turn.Load(); begins && turn%2 == 1 {
-		c.relieve(turn)
+	if begins {
+		c.bell()
 	}
 }
 
@@ -142,7 +144,7 @@ func (c *serverConn) run() {
 		call, err := c.next()
 		switch {
 		case err != nil:
-			c.server.dismiss(c.conn.UnixConn, c.hangUp(err))
+			c.server.dismiss(c.raw, c.hangUp(err))
 			return
 		case call == nil:
 		case c.inline.suits(call.alone && !c.reader.buffered()):
@@ -152,6 +154,13 @@ func (c *serverConn) run() {
 		default:
 			go c.serve(call)
 		}
+	}
+}
+
+// bell is told that the client woke this side: its call may wait behind one that runs inline.
+func (c *serverConn) bell() {
+	if turn := c.inline.turn.Load(); turn%2 == 1 {
+		c.relieve(turn)
 	}
 }
 
@@ -175,7 +184,7 @@ func (c *serverConn) hangUp(err error) error {
 	if isBreach(err) {
 		c.out.send(c.ctx, outFrame{body: appendGoAway(nil, goAwayFor(err))}, true)
 		c.out.wait(c.ctx)
-		linger(c.conn)
+		c.conn.linger()
 	}
 	return c.end(err)
 }
@@ -197,6 +206,7 @@ func (c *serverConn) end(err error) error {
 	c.lender.close()
 	c.memory.close()
 	c.conn.closeFiles()
+	c.conn.end()
 	c.server.config.Ended()
 	if sendErr := c.out.failure(); gone(err) && !gone(sendErr) {
 		err = sendErr // why the connection was closed, where the reader only saw that it was

@@ -2,10 +2,13 @@ package ipc
 
 import (
 	"cmp"
+	"context"
 	"io"
 	"net"
-	"sync/atomic"
+	"os"
+	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,25 +16,24 @@ import (
 // smallIO is the most that one raw system call copies: some microseconds' worth.
 const smallIO = 64 << 10
 
-// socket is a connection whose small reads and writes cost no more than they must. One goroutine may read and one may
-// write at a time.
+// socket is a connection whose small reads and writes cost no more than they must. It is a stream by itself. One goroutine
+// may read and one may write at a time.
 type socket struct {
 	*net.UnixConn
-	raw   syscall.RawConn
-	in    rawCall
-	out   rawCall
-	read  func(fd uintptr) bool
-	write func(fd uintptr) bool
-	spin  spinner // of the reader
+	raw     syscall.RawConn
+	in      rawCall
+	out     rawCall
+	onRead  func(fd uintptr) bool
+	onWrite func(fd uintptr) bool
+	ready   func() bool
+	fd      uintptr     // during a call of onRead
+	polling *spinner    // of the reader; nil if it is not to poll
+	stop    func() bool // see attend
 
-	rights  rights  // what the reader has received beside bytes
-	message message // of the reader's system call
+	mu      sync.Mutex // held by who receives
+	rights  rights     // what was received beside bytes
+	message message    // of the system call that receives
 }
-
-// sent orders what this process did before it wrote to a socket before what it does after it has read from one, where
-// both ends are its own. The kernel does that anyway; the race detector learns it from here, as package syscall's read and
-// write would tell it.
-var sent atomic.Uint32
 
 // message is the argument of recvmsg(2).
 type message struct {
@@ -53,7 +55,7 @@ func newSocket(c *net.UnixConn, takesFiles bool) (*socket, error) {
 		return nil, err
 	}
 	s := &socket{UnixConn: c, raw: raw}
-	s.read, s.write = s.readOnce, s.writeOnce
+	s.onRead, s.onWrite, s.ready = s.readOnce, s.writeOnce, s.receiveOnce
 	s.rights.taken = takesFiles
 	return s, nil
 }
@@ -64,8 +66,8 @@ func (s *socket) Read(p []byte) (int, error) {
 		return s.readLarge(p)
 	}
 	s.in = rawCall{b: p}
-	err := s.raw.Read(s.read)
-	s.spin.woken()
+	err := s.raw.Read(s.onRead)
+	s.polling.woken()
 	n, callErr := s.in.n, s.in.err
 	s.in.b = nil
 	switch {
@@ -76,17 +78,23 @@ func (s *socket) Read(p []byte) (int, error) {
 	case n == 0 && len(p) > 0:
 		return 0, io.EOF
 	}
-	sent.Load()
+	received()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return n, s.rights.err
 }
 
 // readOnce tells whether it is done, or the poller has to wait for the socket.
 func (s *socket) readOnce(fd uintptr) bool {
-	ready := func() bool {
-		s.in.n, s.in.err = retry(s.receive, fd, s.in.b)
-		return s.in.err != syscall.EAGAIN
-	}
-	return ready() || s.spin.poll(ready)
+	s.fd = fd
+	return s.ready() || s.polling.poll(s.ready)
+}
+
+func (s *socket) receiveOnce() bool {
+	s.mu.Lock()
+	s.in.n, s.in.err = retry(s.receive, s.fd, s.in.b)
+	s.mu.Unlock()
+	return s.in.err != syscall.EAGAIN
 }
 
 func (s *socket) readLarge(p []byte) (int, error) {
@@ -94,18 +102,20 @@ func (s *socket) readLarge(p []byte) (int, error) {
 		return s.UnixConn.Read(p)
 	}
 	n, oob, flags, _, err := s.ReadMsgUnix(p, s.rights.space[:])
+	s.mu.Lock()
 	s.rights.add(s.rights.space[:oob], flags)
+	s.mu.Unlock()
 	if n == 0 && err == nil {
 		err = io.EOF
 	}
 	return n, cmp.Or(err, s.rights.err)
 }
 
-// try writes as much of p as the socket takes without waiting.
+// try implements stream.
 func (s *socket) try(p []byte) (int, error) {
 	s.out = rawCall{b: p}
-	sent.Add(1)
-	err := s.raw.Write(s.write)
+	sending()
+	err := s.raw.Write(s.onWrite)
 	n, callErr := s.out.n, s.out.err
 	s.out.b = nil
 	if callErr == syscall.EAGAIN {
@@ -133,3 +143,68 @@ func retry(call func(uintptr, []byte) (int, error), fd uintptr, b []byte) (int, 
 		}
 	}
 }
+
+// direct implements stream: try is a system call.
+func (s *socket) direct() bool { return false }
+
+// write implements stream.
+func (s *socket) write(bufs net.Buffers, stall time.Duration) error {
+	return s.timed(stall, func() error {
+		_, err := bufs.WriteTo(s.UnixConn)
+		return err
+	})
+}
+
+// timed writes something, waiting for the peer to read for at most the stall timeout.
+func (s *socket) timed(stall time.Duration, write func() error) error {
+	sending()
+	if stall > 0 {
+		if err := s.SetWriteDeadline(time.Now().Add(stall)); err != nil {
+			return err
+		}
+		defer s.SetWriteDeadline(time.Time{}) // or the next try would fail
+	}
+	err := write()
+	if interrupted(err) {
+		return &stallError{after: stall}
+	}
+	return err
+}
+
+// sendFile implements stream: the frame's first byte brings the file.
+func (s *socket) sendFile(frame []byte, file *os.File, stall time.Duration) error {
+	return s.timed(stall, func() error { return s.sendRights(frame, file) })
+}
+
+// attend implements stream, by the deadline for reading.
+func (s *socket) attend(ctx context.Context) {
+	if ctx.Done() != nil {
+		s.stop = context.AfterFunc(ctx, func() { s.SetReadDeadline(time.Unix(1, 0)) })
+	}
+}
+
+func (s *socket) ignore() {
+	if s.stop != nil {
+		s.stop()
+		s.stop = nil
+	}
+}
+
+func (s *socket) resume() { s.SetReadDeadline(time.Time{}) }
+
+// linger implements stream. It ends the writing, and reads for a moment what the peer still sends: closing a socket with
+// unread bytes may cost the other end what it has not read yet.
+func (s *socket) linger() {
+	s.SetDeadline(time.Now().Add(partTimeout))
+	s.CloseWrite()
+	io.CopyN(io.Discard, s.UnixConn, queueSize)
+}
+
+func (s *socket) start(func()) {}
+func (s *socket) end()         {}
+
+func (s *socket) position() uint64     { return 0 }
+func (s *socket) unread(uint64) bool   { return false }
+func (s *socket) doze() bool           { return false }
+func (s *socket) rouse()               {}
+func (s *socket) crowded() (_, _ bool) { return false, false }

@@ -2,60 +2,150 @@ package ipc
 
 import (
 	"runtime"
+	"sync/atomic"
 	"time"
 )
 
-// spinner decides whether to poll a socket for a moment before sleeping on it. Being woken takes tens of microseconds
-// where cores go to sleep, as long as a dozen small calls; polling takes a core. So it is done where it pays: after a
-// success always, after a failure once more after one read, after another failure after two, four and so on, and as soon
-// as a read that slept did so for no longer than polling would have taken.
+// Polling is how the connections of one party wait: for a moment they look again and again, which takes a core, and then they
+// sleep, and being woken takes tens of microseconds where cores go to sleep too, as long as many a call. It is safe for
+// concurrent use; connections of several clients and servers may have it in common.
+type Polling struct {
+	most   time.Duration
+	active atomic.Int32 // so many poll
+}
+
+// DefaultPoll is the default of [NewPolling]. It is about twice what waking a peer takes: so two sides that have slept find
+// each other awake.
+const DefaultPoll = 150 * time.Microsecond
+
+// NewPolling returns a Polling of at most so long each time; zero is the default, and less is not at all.
+func NewPolling(most time.Duration) *Polling {
+	if most == 0 {
+		most = DefaultPoll
+	}
+	return &Polling{most: max(most, 0)}
+}
+
+// spinner decides for one reader whether to poll before it sleeps, and for how long. The rule is that of the Linux kernel for
+// halted guests (halt_poll_ns): what came so soon that polling for as long as is allowed would have met it is polled for
+// that long the next time; what came later halves the time, down to nothing. So a reader polls where that pays, and one that has
+// nothing to expect soon stops after a few times.
+//
+// Where other processes want the core, polling is stealing from the one that is waited for, and no polling at all
+// is done for a while, for twice as long whenever it turns out so again.
+//
+// A nil spinner does not poll.
 type spinner struct {
-	skip    int       // so many reads sleep at once
-	penalty int       // how many after the last failure
-	slept   time.Time // since when a read sleeps; zero if none does
+	polling *Polling
+	window  time.Duration // how long to poll the next time
+	begin   time.Time     // since when somebody waits who did not meet it by polling; zero if nobody does
+	skip    int           // so many times not
+	penalty int           // how many the last time
 }
 
 const (
-	// spinTime bounds one attempt. It is above what waking the peer takes: else two sides that were asleep could wait for
-	// each other to be awake for ever.
-	spinTime = 50 * time.Microsecond
-	// maxSpinPenalty bounds what polling in vain costs: spinTime in so many reads.
-	maxSpinPenalty = 256
+	// leastWindow is the shortest time that is polled: shorter is none.
+	leastWindow = 5 * time.Microsecond
+	// burst is for how long the processor is not offered to others.
+	burst = 3 * time.Microsecond
+	// takenAway is how long offering the processor takes if somebody took it.
+	takenAway = 300 * time.Microsecond
+	// maxSkip bounds for how many waits polling stops on a busy machine.
+	maxSkip = 1 << 12
 )
 
-// poll calls ready until it returns true, for at most spinTime, and tells whether it did. Other goroutines that can run
-// do so in between.
+func newSpinner(p *Polling) *spinner {
+	return &spinner{polling: p, window: p.most}
+}
+
+// poll calls ready until it returns true, for as long as that may pay, and tells whether it did. Other goroutines that can
+// run do so in between. If it returns false, the caller sleeps, and calls woken afterwards.
 func (s *spinner) poll(ready func() bool) bool {
-	if s.skip > 0 {
-		s.skip--
-		s.slept = time.Now()
+	if s == nil || s.polling.most == 0 {
 		return false
 	}
-	if runtime.GOMAXPROCS(0) == 1 || runtime.NumCPU() == 1 {
-		return false // the peer needs the core
+	s.begin = time.Time{}
+	if s.skip > 0 {
+		s.skip--
+		return false
 	}
-	for begin := time.Now(); time.Since(begin) < spinTime; {
-		runtime.Gosched()
-		if ready() {
-			s.penalty = 0
+	if s.window > 0 && s.enter() {
+		defer s.polling.active.Add(-1)
+		if s.spin(ready) {
 			return true
 		}
+		if s.skip > 0 {
+			return false
+		}
 	}
-	s.penalty = min(max(1, 2*s.penalty), maxSpinPenalty)
-	s.skip = s.penalty
+	if s.begin.IsZero() {
+		s.begin = time.Now()
+	}
 	return false
 }
 
-// woken is told when a read is over that may have slept.
-func (s *spinner) woken() {
-	if s.slept.IsZero() {
-		return
+// enter tells whether another one may poll. More than there are processors for would only keep each other from it.
+func (s *spinner) enter() bool {
+	if runtime.NumCPU() == 1 { // the peer needs it
+		return false
 	}
-	if time.Since(s.slept) < spinTime+wakeTime {
-		s.skip = 0
+	if int(s.polling.active.Add(1)) > runtime.GOMAXPROCS(0) {
+		s.polling.active.Add(-1)
+		return false
 	}
-	s.slept = time.Time{}
+	return true
 }
 
-// wakeTime is about what being woken adds to the time that a read sleeps.
-const wakeTime = 50 * time.Microsecond
+func (s *spinner) spin(ready func() bool) bool {
+	const looks = 8
+	for range looks {
+		if ready() {
+			return true
+		}
+		pause()
+	}
+	s.begin = time.Now()
+	for {
+		runtime.Gosched()
+		for range looks {
+			if ready() {
+				return true
+			}
+			pause()
+		}
+		took := time.Since(s.begin)
+		if took > s.window {
+			return false
+		}
+		if took > burst && s.contended(took) {
+			return ready()
+		}
+	}
+}
+
+// contended offers the processor to other processes, and tells whether one took it.
+func (s *spinner) contended(before time.Duration) bool {
+	yield()
+	if time.Since(s.begin)-before < takenAway {
+		return false
+	}
+	s.penalty = min(max(1, 2*s.penalty), maxSkip)
+	s.skip = s.penalty
+	return true
+}
+
+// woken is told when the wait is over that poll did not end.
+func (s *spinner) woken() {
+	if s == nil || s.begin.IsZero() {
+		return
+	}
+	took := time.Since(s.begin)
+	s.begin = time.Time{}
+	if took <= s.polling.most {
+		s.window = s.polling.most
+		return
+	}
+	if s.window /= 2; s.window < leastWindow {
+		s.window = 0
+	}
+}

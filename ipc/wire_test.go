@@ -66,6 +66,14 @@ func readFrame(c io.Reader) (rawAnswer, error) {
 	return a, err
 }
 
+// readHello reads a client's hello, and what extends it.
+func readHello(c io.Reader) {
+	hello := make([]byte, 64)
+	if _, err := io.ReadFull(c, hello); err == nil {
+		io.CopyN(io.Discard, c, int64(le.Uint32(hello[12:])))
+	}
+}
+
 // greeted connects and shakes hands.
 func (f *fixture) greeted() net.Conn {
 	f.Helper()

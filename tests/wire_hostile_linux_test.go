@@ -268,6 +268,10 @@ func serveWireOnce(l net.Listener, reply []byte) error {
 	if _, err := io.ReadFull(conn, hello); err != nil {
 		return err
 	}
+	if _, err := io.CopyN(io.Discard, conn, int64(littleEndian.Uint32(hello[12:]))); err != nil { // extensions
+		return err
+	}
+	littleEndian.PutUint32(hello[12:], 0)
 	littleEndian.PutUint32(hello[52:], 16) // calls; the rest will do as it is
 	if _, err := conn.Write(hello); err != nil {
 		return err

@@ -1,0 +1,105 @@
+package ipc
+
+import (
+	"github.com/ctwo-go/c2/buddy"
+	"github.com/ctwo-go/c2/internal/ring"
+)
+
+// halves are the two sides' memory of a connection's rings, as far as there is any.
+type halves struct {
+	own  *buddy.Segment
+	peer *buddy.View
+}
+
+// offerRings returns this side's half, or none if there is no memory for it: the socket does without.
+func (c *Config) offerRings() (h halves) {
+	if c.Memory.config.Off {
+		return h
+	}
+	own, err := buddy.Create(int64(ring.HalfSize(ringSize)))
+	if err != nil {
+		return h
+	}
+	return halves{own: own}
+}
+
+// answerRings returns the half that a client offers with its hello, and this side's, or none.
+func (c *Config) answerRings(conn *socket, peer hello) (halves, error) {
+	if peer.ring == 0 || c.Memory.config.Off {
+		return halves{}, nil
+	}
+	return c.offerRings().accept(conn, peer)
+}
+
+// accept adds the half that came with the peer's hello. Where either side has none, or this side has no room for the peer's,
+// there are no halves.
+func (h halves) accept(conn *socket, peer hello) (halves, error) {
+	if peer.ring == 0 {
+		h.release()
+		return halves{}, nil
+	}
+	file, err := conn.takeFile()
+	if err != nil {
+		return h, err
+	}
+	view, err := attach(segmentInfo{size: uint64(ring.HalfSize(int(peer.ring)))}, file)
+	switch {
+	case err != nil && !outOfRoom(err):
+		return h, protocolErrorf("rings that can't be used: %v", err)
+	case err != nil || h.own == nil:
+		if view != nil {
+			view.Release()
+		}
+		h.release()
+		return halves{}, nil
+	}
+	h.peer = view
+	return h, nil
+}
+
+// ring is the size of this side's ring, zero if there is none.
+func (h halves) ring() uint32 {
+	if h.own == nil {
+		return 0
+	}
+	return ringSize
+}
+
+// sendHello sends a hello, and this side's half along.
+func (h halves) sendHello(conn *socket, own hello) (err error) {
+	frame := appendHello(nil, own)
+	if h.own == nil {
+		_, err = conn.Write(frame)
+	} else {
+		err = conn.sendRights(frame, h.own.File())
+	}
+	return err
+}
+
+// open returns the stream of a connection whose hellos have been exchanged.
+func (h halves) open(conn *socket, r *frameReader, polling *Polling) (stream, error) {
+	if h.own == nil {
+		conn.polling = newSpinner(polling)
+		return conn, nil
+	}
+	if r.buffered() {
+		return nil, protocolErrorf("more than a hello on the socket, beside which there are rings")
+	}
+	if err := h.own.CloseFile(); err != nil {
+		return nil, err
+	}
+	rings, err := newRings(conn, h.own, h.peer, polling)
+	if err == nil {
+		r.src = rings
+	}
+	return rings, err
+}
+
+func (h halves) release() {
+	if h.own != nil {
+		h.own.Close() // what can't be unmapped stays, and does no harm
+	}
+	if h.peer != nil {
+		h.peer.Release()
+	}
+}
