@@ -76,8 +76,8 @@ func (h halves) sendHello(conn *socket, own hello) (err error) {
 	return err
 }
 
-// open returns the stream of a connection whose hellos have been exchanged.
-func (h halves) open(conn *socket, r *frameReader, polling *Polling) (stream, error) {
+// open returns the stream of a connection whose hellos have been exchanged, for its client or its server.
+func (h halves) open(conn *socket, r *frameReader, polling *Polling, client bool) (stream, error) {
 	if h.own == nil {
 		conn.polling = newSpinner(polling)
 		return conn, nil
@@ -89,10 +89,12 @@ func (h halves) open(conn *socket, r *frameReader, polling *Polling) (stream, er
 		return nil, err
 	}
 	rings, err := newRings(conn, h.own, h.peer, polling)
-	if err == nil {
-		r.src = rings
+	if err != nil {
+		return nil, err
 	}
-	return rings, err
+	rings.urges = client
+	r.src = rings
+	return rings, nil
 }
 
 func (h halves) release() {

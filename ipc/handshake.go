@@ -137,7 +137,7 @@ func dial(ctx context.Context, address string, config *Config, instance [16]byte
 	}
 	var str stream
 	if err == nil {
-		str, err = sess.halves.open(conn, r, config.Polling)
+		str, err = sess.halves.open(conn, r, config.Polling, true)
 	}
 	if err != nil {
 		conn.Close()

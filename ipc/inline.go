@@ -6,9 +6,10 @@ import (
 )
 
 // A call that comes alone is run by the goroutine that read it: handing it to another would cost more than many a call
-// takes, above all where that wakes a thread. But a slow call must not hold up the next, so a watchdog looks after the
-// goroutines that run calls in this way, and where one has been at it for a while it has another goroutine go on reading
-// in its place. A connection that needed this gives its next calls goroutines of their own, the more of them the more
+// takes, above all where that wakes a thread. But a slow call must not hold up the next. Through rings, a client that waits
+// for what has not been read says so (see rings.urge), and another goroutine goes on reading. Over a socket nobody
+// can tell, so a watchdog looks after the goroutines that run calls in this way, and has another one read where one has been at
+// it for a while. A connection that needed this gives its next calls goroutines of their own, the more of them the more
 // often it happens.
 
 // inline is the state of this for one connection.
@@ -51,7 +52,12 @@ func (in *inline) punish() {
 // runInline runs a call on this, the reading goroutine. It returns false if another one reads by now.
 func (c *serverConn) runInline(call *Call) (reading bool) {
 	turn := c.inline.turn.Add(1)
-	c.server.watchdog.wake(c.server)
+	switch {
+	case !c.conn.hasBell():
+		c.server.watchdog.wake(c.server)
+	case c.conn.pending():
+		c.relieve(turn) // the bell for it may have been before the turn
+	}
 	defer func() {
 		mine := c.inline.turn.CompareAndSwap(turn, turn+1)
 		if mine && !reading { // the handler is ending this goroutine

@@ -40,7 +40,7 @@ type rings struct {
 	spinOut *spinner
 	hasRoom func() bool
 
-	bell    func()        // called for each wake that has come, on watch's goroutine; it must not block
+	bell    func()        // see stream.start
 	watched chan struct{} // closed when the socket has ended
 	lost    error         // why; set before that
 	wakeIn  chan struct{} // holds a value for a reader that sleeps
@@ -86,7 +86,9 @@ func (s *rings) watch() {
 			return
 		}
 		s.woken()
-		s.bell()
+		if s.in.Pending() {
+			s.bell()
+		}
 		s.leaveFiles()
 	}
 }
@@ -155,9 +157,9 @@ func (s *rings) await() error {
 	return err
 }
 
-// urge wakes the peer if it has not read what this side wrote: whoever reads there may be busy with something else, and
-// nobody here would notice. A reader asks for this when it is about to sleep, and a writer that has written while the reader
-// sleeps.
+// urge wakes the peer if it has not read what this side wrote. A client does so, as the one that reads at the server may be
+// busy with a call, and does not sleep. A reader asks for this when it is about to sleep, and a writer that has written
+// while the reader sleeps: so what was written is read at once, or when this side has nothing left to do but wait.
 func (s *rings) urge() {
 	if !s.urges {
 		return
@@ -171,6 +173,10 @@ func (s *rings) urge() {
 func (s *rings) attend(ctx context.Context) { s.done = ctx.Done() }
 func (s *rings) ignore()                    { s.done = nil }
 func (s *rings) resume()                    {}
+
+// hasBell implements stream.
+func (s *rings) hasBell() bool { return true }
+func (s *rings) pending() bool { return s.in.Pending() }
 
 // direct implements stream.
 func (s *rings) direct() bool { return true }
@@ -285,9 +291,6 @@ func (s *rings) rouse() {
 		s.in.Wake()
 	}
 }
-
-// crowded implements stream.
-func (s *rings) crowded() (more, impatient bool) { return s.in.Ready(), !s.out.PeerAsleep() }
 
 // pendingFiles is how many descriptors have not been taken yet.
 func (s *rings) pendingFiles() int {

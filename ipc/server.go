@@ -120,7 +120,7 @@ func (s *Server) welcome(conn *net.UnixConn, refusal error) (*serverConn, error)
 		return nil, err
 	}
 	var c *serverConn
-	str, err := sess.halves.open(sock, r, s.config.Polling)
+	str, err := sess.halves.open(sock, r, s.config.Polling, false)
 	if err == nil {
 		c, err = newServerConn(s, conn, str, r, sess)
 	}

@@ -125,7 +125,7 @@ func newServerConn(s *Server, raw *net.UnixConn, conn stream, r *frameReader, se
 		return nil, err
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
-	conn.start(c.bell)
+	conn.start(c.readNow)
 	return c, nil
 }
 
@@ -133,7 +133,7 @@ func newServerConn(s *Server, raw *net.UnixConn, conn stream, r *frameReader, se
 // that, may be the one that runs it.
 func (c *serverConn) wait(begins bool) {
 	if begins {
-		c.bell()
+		c.readNow()
 	}
 }
 
@@ -157,8 +157,8 @@ func (c *serverConn) run() {
 	}
 }
 
-// bell is told that the client woke this side: its call may wait behind one that runs inline.
-func (c *serverConn) bell() {
+// readNow is told that there is something to read, which may wait behind a call that runs inline.
+func (c *serverConn) readNow() {
 	if turn := c.inline.turn.Load(); turn%2 == 1 {
 		c.relieve(turn)
 	}

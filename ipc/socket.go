@@ -203,8 +203,9 @@ func (s *socket) linger() {
 func (s *socket) start(func()) {}
 func (s *socket) end()         {}
 
-func (s *socket) position() uint64     { return 0 }
-func (s *socket) unread(uint64) bool   { return false }
-func (s *socket) doze() bool           { return false }
-func (s *socket) rouse()               {}
-func (s *socket) crowded() (_, _ bool) { return false, false }
+func (s *socket) position() uint64   { return 0 }
+func (s *socket) unread(uint64) bool { return false }
+func (s *socket) doze() bool         { return false }
+func (s *socket) rouse()             {}
+func (s *socket) hasBell() bool      { return false }
+func (s *socket) pending() bool      { return false }

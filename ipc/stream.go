@@ -11,9 +11,12 @@ import (
 // stream is what the frames of a connection go over: its socket, or a pair of rings with the socket beside it. One goroutine
 // may read and one may write at a time; the descriptors belong to who reads.
 type stream interface {
-	// start is called once the connection is there. bell is called, on another goroutine, whenever the peer has woken this
-	// side, and at the end; it must not block. It matters where doze or crowded have said so.
+	// start is called once the connection is there. bell is called, on another goroutine, when the peer wants something read
+	// that has not been yet, and at the end; it must not block. Not every stream has that.
 	start(bell func())
+	hasBell() bool
+	// pending tells whether there is something to read, as far as that can be told at once. Any goroutine may ask.
+	pending() bool
 	// Read waits for bytes. io.EOF is the end of the peer.
 	io.Reader
 	// attend makes a Read that waits return an error (see interrupted) when ctx ends, until the reader calls ignore. An error
@@ -36,12 +39,9 @@ type stream interface {
 	position() uint64
 	unread(position uint64) bool
 
-	// doze tells whether nobody needs to read until bell is called (see rings). Who reads again calls rouse first.
+	// doze tells whether nobody needs to read until bell is called. Who reads again calls rouse first.
 	doze() bool
 	rouse()
-	// crowded tells whether there is more to read, as far as that can be told at once, and whether a peer that has to wait
-	// for this side to read will see to it that bell is called.
-	crowded() (more, impatient bool)
 
 	// takeFile returns the descriptor of the segment frame that was read. It is nil if this process has no room for it.
 	takeFile() (*os.File, error)

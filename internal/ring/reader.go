@@ -5,8 +5,8 @@ import (
 	"sync/atomic"
 )
 
-// Reader is the end of a ring that takes bytes out. One goroutine at a time may use it; only Asleep may be called beside
-// that.
+// Reader is the end of a ring that takes bytes out. One goroutine at a time may use it; only Asleep and Pending may be
+// called beside that.
 type Reader struct {
 	ring []byte // the peer's
 	mask uint64
@@ -87,6 +87,9 @@ func (r *Reader) Wake() {
 	r.phase++
 	r.state.Store(r.phase)
 }
+
+// Pending tells whether there is a record that has not been read whole. Any goroutine may ask.
+func (r *Reader) Pending() bool { return wordAt(r.ring, r.head.Load()&r.mask).Load() != 0 }
 
 // Asleep tells whether the reader has said that it sleeps. Any goroutine of this side may ask.
 func (r *Reader) Asleep() bool { return r.state.Load()&1 != 0 }

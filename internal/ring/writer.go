@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 )
 
-// Writer is the end of a ring that puts bytes in. One goroutine at a time may use it; only PeerAsleep and Unread may be
+// Writer is the end of a ring that puts bytes in. One goroutine at a time may use it; only Position and Unread may be
 // called beside that.
 type Writer struct {
 	ring []byte // own
@@ -74,9 +74,6 @@ func (w *Writer) PeerSleeps() bool {
 	w.rung = state
 	return true
 }
-
-// PeerAsleep tells whether the peer's reader sleeps. Any goroutine may ask.
-func (w *Writer) PeerAsleep() bool { return w.state.Load()&1 != 0 }
 
 // Position is how many bytes, with all that is around them, have been written.
 func (w *Writer) Position() uint64 { return w.at.Load() }
