@@ -100,12 +100,23 @@ func (s *rings) woken() {
 }
 
 // leaveFiles waits until the reader has taken what descriptors there are, if they are many: those that are still to come wait
-// in the socket.
+// in the socket. Behind them is the end of a peer that is gone, which has to be asked for meanwhile.
 func (s *rings) leaveFiles() {
-	for s.pendingFiles() >= maxPendingFiles && !s.closed.Load() {
-		<-s.taken
+	if s.pendingFiles() < maxPendingFiles {
+		return
+	}
+	look := time.NewTicker(lookForEnd)
+	defer look.Stop()
+	for s.pendingFiles() >= maxPendingFiles && !s.closed.Load() && !s.hungUp() {
+		select {
+		case <-s.taken:
+		case <-look.C:
+		}
 	}
 }
+
+// lookForEnd is how often the end of a peer is asked for that has sent more descriptors than were taken.
+const lookForEnd = 100 * time.Millisecond
 
 func wake(c chan struct{}) {
 	select {
