@@ -23,6 +23,7 @@ type nodeConfig struct {
 	drainTimeout *time.Duration
 	maxPayload   *int64
 	memory       *MemoryConfig
+	polling      *time.Duration
 	logger       *zerolog.Logger
 }
 
@@ -33,6 +34,7 @@ type settings struct {
 	drainTimeout time.Duration
 	maxPayload   int64
 	memory       MemoryConfig
+	polling      time.Duration
 	logger       zerolog.Logger
 }
 
@@ -55,6 +57,7 @@ func (c *nodeConfig) resolve() (settings, error) {
 		maxPayload:   setting(&r, c.maxPayload, "C2_MAX_PAYLOAD", ipc.DefaultMaxPayload, "a number of bytes above 0", parsePositive),
 	}
 	s.memory = r.memory(c.memory)
+	s.polling = setting(&r, c.polling, "C2_IPC_POLL", ipc.DefaultPoll, "a duration like 50us, or 0 for none", parseDuration)
 	level := setting(&r, nil, "C2_LOG_LEVEL", zerolog.WarnLevel, "debug, info, warn, error or disabled", parseLevel)
 	if c.logger != nil {
 		s.logger = *c.logger
@@ -63,6 +66,7 @@ func (c *nodeConfig) resolve() (settings, error) {
 	}
 	r.check("CallTimeout", s.callTimeout >= 0, "a duration of 0 or more")
 	r.check("DrainTimeout", s.drainTimeout >= 0, "a duration of 0 or more")
+	r.check("Polling", s.polling >= 0, "a duration of 0 or more")
 	r.check("MaxPayload", s.maxPayload > 0, "a number of bytes above 0")
 	if _, err := ipc.SocketPath(s.address); s.address != "" && err != nil {
 		source := "C2_ADDRESS"

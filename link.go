@@ -152,7 +152,7 @@ func (n *Node) client(address string) (*sharedClient, error) {
 	}
 	c := n.clients[address]
 	if c == nil {
-		c = &sharedClient{Client: ipc.NewClient(address, ipc.Config{MaxPayload: n.settings.maxPayload, Memory: n.memory, Ended: n.holds.dropOrphans}), node: n}
+		c = &sharedClient{Client: ipc.NewClient(address, ipc.Config{MaxPayload: n.settings.maxPayload, Memory: n.memory, Polling: n.polling, Ended: n.holds.dropOrphans}), node: n}
 		n.clients[address] = c
 	}
 	c.refs++

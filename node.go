@@ -29,6 +29,7 @@ type Node struct {
 	settings settings
 	log      zerolog.Logger
 	memory   *ipc.Memory
+	polling  *ipc.Polling
 	holds    holdTable
 
 	resources atomic.Pointer[resourceTable] // replaced, under mu, never changed
@@ -67,7 +68,7 @@ func NewNode(opts ...NodeOption) (*Node, error) {
 	n := &Node{
 		settings: s, log: s.logger, address: s.address,
 		values: make(map[any]string), clients: make(map[string]*sharedClient),
-		down: make(chan struct{}), memory: ipc.NewMemory(s.memory),
+		down: make(chan struct{}), memory: ipc.NewMemory(s.memory), polling: ipc.NewPolling(s.polling),
 	}
 	if n.address == "" {
 		n.address = inventAddress()
@@ -164,7 +165,7 @@ func (n *Node) listenLocked() error {
 	if n.server != nil {
 		return nil
 	}
-	s, err := ipc.Listen(n.address, handler{n}, ipc.Config{MaxPayload: n.settings.maxPayload, Memory: n.memory, ConnLost: n.connLost, Ended: n.holds.dropOrphans})
+	s, err := ipc.Listen(n.address, handler{n}, ipc.Config{MaxPayload: n.settings.maxPayload, Memory: n.memory, Polling: n.polling, ConnLost: n.connLost, Ended: n.holds.dropOrphans})
 	if err != nil {
 		return err
 	}

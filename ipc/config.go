@@ -35,8 +35,8 @@ type Config struct {
 	// Memory is the shared memory for payloads, which several clients and servers may have in common. Default: one of
 	// its own, with the defaults of MemoryConfig.
 	Memory *Memory
-	// Polling is how connections wait, which several clients and servers may have in common. Default: one of its own, with the
-	// default of NewPolling.
+	// Polling is how connections wait, which several clients and servers may have in common. Default: one of its own, of
+	// DefaultPoll.
 	Polling *Polling
 	// ConnLost, where set, is called by a server once for each connection that ended in any other way than
 	// by a client that had no calls in flight and closed it, and when one could not be accepted. It must not block.
@@ -57,7 +57,7 @@ func (c Config) withDefaults() Config {
 		c.Memory = NewMemory(MemoryConfig{})
 	}
 	if c.Polling == nil {
-		c.Polling = NewPolling(0)
+		c.Polling = NewPolling(DefaultPoll)
 	}
 	if c.ConnLost == nil {
 		c.ConnLost = func(error) {}

@@ -1,14 +1,19 @@
 package ipc
 
 import (
+	"os"
+
 	"github.com/ctwo-go/c2/buddy"
 	"github.com/ctwo-go/c2/internal/ring"
 )
 
-// halves are the two sides' memory of a connection's rings, as far as there is any.
+// halves are what a connection's rings are made of, as far as there is any: the two sides' memory, and this side's end of the
+// alarm.
 type halves struct {
-	own  *buddy.Segment
-	peer *buddy.View
+	own   *buddy.Segment
+	peer  *buddy.View
+	alarm *alarm
+	pass  *os.File // the server's end, at the client until it was passed
 }
 
 // offerRings returns this side's half, or none if there is no memory for it: the socket does without.
@@ -23,12 +28,38 @@ func (c *Config) offerRings() (h halves) {
 	return halves{own: own}
 }
 
+// offerAlarm adds an alarm to what a client offers. Without one there are no rings.
+func (h halves) offerAlarm() halves {
+	if h.own == nil {
+		return h
+	}
+	var err error
+	if h.alarm, h.pass, err = newAlarm(); err != nil {
+		h.release()
+		return halves{}
+	}
+	return h
+}
+
 // answerRings returns the half that a client offers with its hello, and this side's, or none.
 func (c *Config) answerRings(conn *socket, peer hello) (halves, error) {
 	if peer.ring == 0 || c.Memory.config.Off {
 		return halves{}, nil
 	}
-	return c.offerRings().accept(conn, peer)
+	h, err := c.offerRings().accept(conn, peer)
+	if err != nil {
+		return h, err
+	}
+	file, err := conn.takeFile()
+	if err != nil || file == nil || h.own == nil {
+		closeFile(file)
+		h.release()
+		return halves{}, err
+	}
+	if h.alarm, err = openAlarm(file); err != nil {
+		return h, protocolErrorf("an alarm that can't be used: %v", err)
+	}
+	return h, nil
 }
 
 // accept adds the half that came with the peer's hello. Where either side has none, or this side has no room for the peer's,
@@ -68,10 +99,13 @@ func (h halves) ring() uint32 {
 // sendHello sends a hello, and this side's half along.
 func (h halves) sendHello(conn *socket, own hello) (err error) {
 	frame := appendHello(nil, own)
-	if h.own == nil {
+	switch {
+	case h.own == nil:
 		_, err = conn.Write(frame)
-	} else {
+	case h.pass == nil:
 		err = conn.sendRights(frame, h.own.File())
+	default:
+		err = conn.sendRights(frame, h.own.File(), h.pass)
 	}
 	return err
 }
@@ -88,7 +122,8 @@ func (h halves) open(conn *socket, r *frameReader, polling *Polling, client bool
 	if err := h.own.CloseFile(); err != nil {
 		return nil, err
 	}
-	rings, err := newRings(conn, h.own, h.peer, polling)
+	closeFile(h.pass)
+	rings, err := newRings(conn, h, polling)
 	if err != nil {
 		return nil, err
 	}
@@ -104,4 +139,6 @@ func (h halves) release() {
 	if h.peer != nil {
 		h.peer.Release()
 	}
+	h.alarm.close()
+	closeFile(h.pass)
 }

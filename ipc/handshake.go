@@ -154,7 +154,7 @@ func (c *Config) introduce(conn *socket, r *frameReader, instance [16]byte) (ses
 		return session{}, err
 	}
 	// A server that refuses may answer without reading, so a failed write is told only if there is no answer.
-	own, ours := c.hello(instance), c.offerRings()
+	own, ours := c.hello(instance), c.offerRings().offerAlarm()
 	own.maxCalls, own.ring = 0, ours.ring()
 	writeErr := ours.sendHello(conn, own)
 	peer, err := readHello(r)

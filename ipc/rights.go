@@ -3,6 +3,7 @@ package ipc
 import (
 	"io"
 	"os"
+	"runtime"
 
 	"golang.org/x/sys/unix"
 )
@@ -78,9 +79,14 @@ func closeFile(f *os.File) {
 	}
 }
 
-// sendRights writes frame, whose first byte brings file.
-func (s *socket) sendRights(frame []byte, file *os.File) error {
-	n, _, err := s.WriteMsgUnix(frame, unix.UnixRights(int(file.Fd())), nil)
+// sendRights writes frame, whose first byte brings the files.
+func (s *socket) sendRights(frame []byte, files ...*os.File) error {
+	fds := make([]int, len(files))
+	for i, f := range files {
+		fds[i] = int(f.Fd())
+	}
+	n, _, err := s.WriteMsgUnix(frame, unix.UnixRights(fds...), nil)
+	runtime.KeepAlive(files)
 	for err == nil && n < len(frame) {
 		var more int
 		more, err = s.Write(frame[n:])

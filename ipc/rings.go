@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,21 +19,23 @@ const ringSize = 64 << 10
 // maxRing bounds the ring that a peer may ask this side to map.
 const maxRing = 4 << 20
 
-// rings is a stream through shared memory. The socket beside it carries descriptors, the bytes that wake a side which sleeps, and
-// the news that the peer is gone; see package ring for the protocol.
+// rings is a stream through shared memory. The socket beside it carries descriptors, the bytes that wake who sleeps, and the
+// news that the peer is gone; see package ring for the protocol.
 //
-// A goroutine of its own, in watch, reads the socket. So a reader that polls the ring need not, and whoever waits does
-// so for a channel, and may leave when its context ends.
+// Whoever sleeps does so on the socket: handing a wake over to another goroutine takes as long as the wake itself. If the
+// reader and the writer both sleep, one of them is on the socket, and wakes the other in any case. For when none is there,
+// because nobody reads (see doze) or who reads is busy with a call (see urge), there is an alarm, on which a goroutine waits.
 type rings struct {
 	*socket
-	in  *ring.Reader
-	out *ring.Writer
+	alarm *alarm
+	in    *ring.Reader
+	out   *ring.Writer
 
 	own  *buddy.Segment
 	peer *buddy.View
 
 	// The reader's.
-	done    <-chan struct{} // of the context that it attends to
+	ctx     context.Context // that it attends to, or nil
 	ready   func() bool
 	spinner *spinner
 
@@ -40,29 +43,30 @@ type rings struct {
 	spinOut *spinner
 	hasRoom func() bool
 
-	bell    func()        // see stream.start
-	watched chan struct{} // closed when the socket has ended
-	lost    error         // why; set before that
-	wakeIn  chan struct{} // holds a value for a reader that sleeps
+	parking sync.Mutex    // held by who sleeps on the socket
+	wakes   [64]byte      // likewise
+	kicked  atomic.Bool   // the socket's deadline is, or may be, over
+	wakeIn  chan struct{} // holds a value for a reader that sleeps elsewhere
 	wakeOut chan struct{} // likewise for a writer
 
+	bell  func()        // see stream.start
+	deaf  atomic.Bool   // the alarm has ended
 	urges bool          // see urge
 	urged atomic.Uint64 // one more than how far the peer's reader was when it was last urged on
 
 	closed atomic.Bool
-	taken  chan struct{} // holds a value when a descriptor was taken
 }
 
-// newRings makes a stream of both sides' halves, which belong to it.
-func newRings(s *socket, own *buddy.Segment, peer *buddy.View, polling *Polling) (*rings, error) {
-	in, out, err := ring.New(own.Bytes(), peer.Bytes())
+// newRings makes a stream of both sides' halves and an alarm, which belong to it.
+func newRings(s *socket, h halves, polling *Polling) (*rings, error) {
+	in, out, err := ring.New(h.own.Bytes(), h.peer.Bytes())
 	if err != nil {
 		return nil, err
 	}
 	r := &rings{
-		socket: s, in: in, out: out, own: own, peer: peer, spinner: newSpinner(polling), spinOut: newSpinner(polling),
-		ready: in.Ready, hasRoom: out.HasRoom,
-		watched: make(chan struct{}), wakeIn: make(chan struct{}, 1), wakeOut: make(chan struct{}, 1), taken: make(chan struct{}, 1),
+		socket: s, alarm: h.alarm, in: in, out: out, own: h.own, peer: h.peer,
+		ready: in.Ready, spinner: newSpinner(polling), hasRoom: out.HasRoom, spinOut: newSpinner(polling),
+		wakeIn: make(chan struct{}, 1), wakeOut: make(chan struct{}, 1),
 	}
 	s.polling = nil
 	return r, nil
@@ -74,54 +78,18 @@ func (s *rings) start(bell func()) {
 	go s.watch()
 }
 
-// watch reads the socket, until it ends.
+// watch waits for the alarm, until it ends.
 func (s *rings) watch() {
-	var wakes [64]byte
 	for {
-		_, err := s.socket.Read(wakes[:])
+		err := s.alarm.wait()
 		if err != nil {
-			s.lost = err
-			close(s.watched)
+			s.deaf.Store(true)
 			s.bell()
 			return
 		}
-		s.woken()
 		if s.in.Pending() {
 			s.bell()
 		}
-		s.leaveFiles()
-	}
-}
-
-// woken passes a wake on. Whom it was meant for nobody knows.
-func (s *rings) woken() {
-	wake(s.wakeIn)
-	wake(s.wakeOut)
-}
-
-// leaveFiles waits until the reader has taken what descriptors there are, if they are many: those that are still to come wait
-// in the socket. Behind them is the end of a peer that is gone, which has to be asked for meanwhile.
-func (s *rings) leaveFiles() {
-	if s.pendingFiles() < maxPendingFiles {
-		return
-	}
-	look := time.NewTicker(lookForEnd)
-	defer look.Stop()
-	for s.pendingFiles() >= maxPendingFiles && !s.closed.Load() && !s.hungUp() {
-		select {
-		case <-s.taken:
-		case <-look.C:
-		}
-	}
-}
-
-// lookForEnd is how often the end of a peer is asked for that has sent more descriptors than were taken.
-const lookForEnd = 100 * time.Millisecond
-
-func wake(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
 	}
 }
 
@@ -152,37 +120,116 @@ func (s *rings) await() error {
 		return nil
 	}
 	s.urge()
-	var err error
-	select {
-	case <-s.wakeIn:
-	case <-s.done:
-		err = os.ErrDeadlineExceeded
-	case <-s.watched:
-		err = s.lost
-	}
+	err := s.sleep(s.ctx, s.wakeIn, 0)
 	s.in.Wake()
 	s.spinner.woken()
-	if err != nil && s.in.Ready() && !interrupted(err) {
+	switch {
+	case s.in.Ready() && !interrupted(err):
 		return nil
+	case err == nil && s.pendingFiles() >= maxPendingFiles && !s.in.Ready(): // each comes right before its frame
+		return protocolErrorf("descriptors of which no frame speaks")
 	}
 	return err
 }
 
-// urge wakes the peer if it has not read what this side wrote. A client does so, as the one that reads at the server may be
-// busy with a call, and does not sleep. A reader asks for this when it is about to sleep, and a writer that has written
-// while the reader sleeps: so what was written is read at once, or when this side has nothing left to do but wait.
+// sleep returns when the peer may have woken the caller, whose channel is mine. It returns an interrupted error if ctx has
+// ended, where there is one, and a *stallError after that time, unless it is zero.
+func (s *rings) sleep(ctx context.Context, mine chan struct{}, stall time.Duration) error {
+	if s.pendingFiles() < maxPendingFiles && s.parking.TryLock() {
+		err := s.park(ctx, stall)
+		s.parking.Unlock()
+		wake(s.wakeIn) // whoever sleeps elsewhere looks again, and sleeps on the socket then
+		wake(s.wakeOut)
+		return err
+	}
+	return s.waitFor(ctx, mine, stall)
+}
+
+// park sleeps on the socket.
+func (s *rings) park(ctx context.Context, stall time.Duration) error {
+	if s.kicked.Swap(false) {
+		s.SetReadDeadline(time.Time{})
+	}
+	begin := time.Now()
+	if stall > 0 {
+		s.kicked.Store(true)
+		s.SetReadDeadline(begin.Add(stall))
+	}
+	if ctx != nil && ctx.Done() != nil {
+		defer context.AfterFunc(ctx, s.kick)()
+	}
+	_, err := s.socket.Read(s.wakes[:])
+	switch {
+	case !interrupted(err):
+		return err
+	case ctx != nil && ctx.Err() != nil:
+		return err
+	case stall > 0 && time.Since(begin) >= stall:
+		return &stallError{after: stall}
+	}
+	s.kicked.Store(true) // by a context that had ended when its reader had gone already
+	return nil
+}
+
+// kick ends the sleep on the socket.
+func (s *rings) kick() {
+	s.kicked.Store(true)
+	s.SetReadDeadline(time.Unix(1, 0))
+}
+
+// waitFor waits until somebody else who sleeps on the socket is awake. Where descriptors that the reader has not taken keep
+// everybody from the socket, it looks again soon.
+func (s *rings) waitFor(ctx context.Context, mine chan struct{}, stall time.Duration) error {
+	const soon = time.Millisecond
+	blocked := s.pendingFiles() >= maxPendingFiles
+	if blocked {
+		stall = soon
+	}
+	var late <-chan time.Time
+	if stall > 0 {
+		timer := time.NewTimer(stall)
+		defer timer.Stop()
+		late = timer.C
+	}
+	var done <-chan struct{}
+	if ctx != nil {
+		done = ctx.Done()
+	}
+	select {
+	case <-mine:
+		return nil
+	case <-done:
+		return os.ErrDeadlineExceeded
+	case <-late:
+		if blocked {
+			return nil
+		}
+		return &stallError{after: stall}
+	}
+}
+
+func wake(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// urge sounds the alarm if the peer has not read what this side wrote. A client does so, as the one that reads at the server
+// may be busy with a call, and does not sleep. A reader asks for this when it is about to sleep, and a writer that has
+// written while the reader sleeps: so what was written is read at once, or when this side has nothing left to do but wait.
 func (s *rings) urge() {
 	if !s.urges {
 		return
 	}
 	if head, unread := s.out.Unread(); unread && s.urged.Swap(head+1) != head+1 {
-		s.wakePeer()
+		s.alarm.ring()
 	}
 }
 
 // attend implements stream.
-func (s *rings) attend(ctx context.Context) { s.done = ctx.Done() }
-func (s *rings) ignore()                    { s.done = nil }
+func (s *rings) attend(ctx context.Context) { s.ctx = ctx }
+func (s *rings) ignore()                    { s.ctx = nil }
 func (s *rings) resume()                    {}
 
 // hasBell implements stream.
@@ -196,17 +243,22 @@ func (s *rings) direct() bool { return true }
 func (s *rings) try(p []byte) (int, error) {
 	sending()
 	n, err := s.out.Write(p)
-	if s.out.PeerSleeps() {
+	switch s.out.PeerSleeps() {
+	case ring.Asleep:
 		s.wakePeer()
-	} else if s.urges && s.in.Asleep() {
-		s.urge()
+	case ring.Dozing:
+		s.alarm.ring()
+	default:
+		if s.urges && s.in.Asleep() {
+			s.urge()
+		}
 	}
 	return n, err
 }
 
 // wakePeer writes a byte to the socket. If the socket is full there are bytes in it that wake the peer as well.
 func (s *rings) wakePeer() {
-	s.raw.Control(func(fd uintptr) { retry(rawWrite, fd, wakeByte[:]) }) // if it fails, watch hears of that
+	s.raw.Control(func(fd uintptr) { retry(rawWrite, fd, wakeByte[:]) }) // if it fails, who sleeps there hears of that
 }
 
 var wakeByte [1]byte
@@ -237,22 +289,11 @@ func (s *rings) awaitRoom(stall time.Duration) error {
 	if s.spinOut.poll(s.hasRoom) || !s.out.Await() {
 		return nil
 	}
-	defer s.spinOut.woken()
-	defer s.out.Go()
-	var late <-chan time.Time
-	if stall > 0 {
-		timer := time.NewTimer(stall)
-		defer timer.Stop()
-		late = timer.C
-	}
-	select {
-	case <-s.wakeOut:
-		return nil
-	case <-late:
-		return &stallError{after: stall}
-	case <-s.watched:
-		return s.lost
-	}
+	s.urge()
+	err := s.sleep(nil, s.wakeOut, stall)
+	s.out.Go()
+	s.spinOut.woken()
+	return err
 }
 
 // sendFile implements stream. The descriptor goes first: so it is there when the frame is read.
@@ -263,9 +304,8 @@ func (s *rings) sendFile(frame []byte, file *os.File, stall time.Duration) error
 	return s.write(net.Buffers{frame}, stall)
 }
 
-// takeFile implements stream. It looks into the socket: the watching goroutine may not have come to that yet.
+// takeFile implements stream. It looks into the socket: nobody may have slept there since the descriptor came.
 func (s *rings) takeFile() (f *os.File, err error) {
-	defer wake(s.taken)
 	s.raw.Control(func(fd uintptr) { f, err = s.takeNow(fd) })
 	return f, err
 }
@@ -278,7 +318,7 @@ func (s *rings) takeNow(fd uintptr) (*os.File, error) {
 		if n, err := retry(s.receive, fd, b[:]); n == 0 || err != nil {
 			break
 		}
-		s.woken() // it may have been meant for somebody else
+		wake(s.wakeOut) // it may have been meant for the writer
 	}
 	if err := s.rights.err; err != nil {
 		return nil, err
@@ -296,7 +336,8 @@ func (s *rings) unread(position uint64) bool {
 }
 
 // doze implements stream.
-func (s *rings) doze() bool { return s.in.Sleep() }
+func (s *rings) doze() bool { return !s.deaf.Load() && s.in.Doze() }
+
 func (s *rings) rouse() {
 	if s.in.Asleep() {
 		s.in.Wake()
@@ -323,7 +364,7 @@ func (s *rings) end() {
 func (s *rings) Close() error {
 	s.closed.Store(true)
 	err := s.socket.Close()
-	wake(s.taken)
+	s.alarm.close()
 	return err
 }
 

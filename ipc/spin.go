@@ -14,17 +14,12 @@ type Polling struct {
 	active atomic.Int32 // so many poll
 }
 
-// DefaultPoll is the default of [NewPolling]. It is about twice what waking a peer takes: so two sides that have slept find
-// each other awake.
+// DefaultPoll is for how long a [Config] without a Polling polls at most. It is about twice what waking a peer takes: so two
+// sides that have slept find each other awake.
 const DefaultPoll = 150 * time.Microsecond
 
-// NewPolling returns a Polling of at most so long each time; zero is the default, and less is not at all.
-func NewPolling(most time.Duration) *Polling {
-	if most == 0 {
-		most = DefaultPoll
-	}
-	return &Polling{most: max(most, 0)}
-}
+// NewPolling returns a Polling of at most so long each time; zero or less is not at all.
+func NewPolling(most time.Duration) *Polling { return &Polling{most: max(most, 0)} }
 
 // spinner decides for one reader whether to poll before it sleeps, and for how long. The rule is that of the Linux kernel for
 // halted guests (halt_poll_ns): what came so soon that polling for as long as is allowed would have met it is polled for

@@ -132,7 +132,8 @@ func measure(b *testing.B, name string, size int, exchange func() error) {
 }
 
 // BenchmarkRatio times a call of 64 bytes between two processes and a ping-pong of as many bytes over a Unix socket,
-// turn by turn so that both see the same machine, and reports the medians and their ratio.
+// turn by turn so that both see the same machine, and reports the medians and their ratio: back to back, and with pauses
+// in which both processes fall asleep.
 func BenchmarkRatio(b *testing.B) {
 	e := connectEcho(b)
 	raw := connectRaw(b, 64)
@@ -141,11 +142,15 @@ func BenchmarkRatio(b *testing.B) {
 		_, err := e.Echo(b.Context(), data)
 		return err
 	}
-	const turn = 500
+	b.Run("back-to-back", func(b *testing.B) { ratio(b, 500, 0, raw, call) })
+	b.Run("5ms-apart", func(b *testing.B) { ratio(b, 50, 5*time.Millisecond, raw, call) })
+}
+
+func ratio(b *testing.B, turn int, pause time.Duration, raw, call func() error) {
 	var raws, calls []time.Duration
 	for b.Loop() {
-		raws = append(raws, times(b, turn, raw)...)
-		calls = append(calls, times(b, turn, call)...)
+		raws = append(raws, times(b, turn, pause, raw)...)
+		calls = append(calls, times(b, turn, pause, call)...)
 	}
 	r, k := median(raws), median(calls)
 	b.ReportMetric(float64(r.Nanoseconds()), "raw-p50-ns")
@@ -153,9 +158,10 @@ func BenchmarkRatio(b *testing.B) {
 	b.ReportMetric(float64(k)/float64(r), "call/raw")
 }
 
-func times(b *testing.B, n int, f func() error) []time.Duration {
+func times(b *testing.B, n int, pause time.Duration, f func() error) []time.Duration {
 	took := make([]time.Duration, n)
 	for i := range took {
+		time.Sleep(pause)
 		begin := time.Now()
 		if err := f(); err != nil {
 			b.Fatal(err)

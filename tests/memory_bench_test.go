@@ -59,7 +59,7 @@ func benchmarkSharedMemory(b *testing.B, size int) {
 	took := make([][]time.Duration, len(steps))
 	for b.Loop() {
 		for i, s := range steps {
-			took[i] = append(took[i], times(b, turn, s.do)...)
+			took[i] = append(took[i], times(b, turn, 0, s.do)...)
 		}
 	}
 	for i, s := range steps {

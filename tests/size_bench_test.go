@@ -101,7 +101,7 @@ func benchmarkSize(b *testing.B, node *c2.Node, p Pipe, size int, curves []curve
 			if s.leaveOut {
 				continue
 			}
-			took[i] = append(took[i], times(b, turn, s.do)...)
+			took[i] = append(took[i], times(b, turn, 0, s.do)...)
 		}
 	}
 	if curves == nil {

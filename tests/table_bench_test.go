@@ -150,7 +150,7 @@ func benchmarkTable(b *testing.B, t Tables, n int) {
 	took := make(map[string][]time.Duration)
 	for b.Loop() {
 		for _, s := range steps {
-			took[s.name] = append(took[s.name], times(b, turn, s.do)...)
+			took[s.name] = append(took[s.name], times(b, turn, 0, s.do)...)
 		}
 	}
 	us := make(map[string]float64)

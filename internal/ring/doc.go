@@ -7,7 +7,8 @@
 // the ring of what its owner sends:
 //
 //	offset size
-//	     0    8  state of the owner's reader: odd while it sleeps; each change adds one
+//	     0    8  state of the owner's reader: its lowest bits are 0 while it is awake, 1 while it sleeps, and 3 while
+//	             it dozes; each change adds 4
 //	   128    8  head: how many bytes of the other half's ring the owner's reader is done with
 //	   256    8  want: odd while the owner's writer waits for room; each change adds one
 //	  4096    n  the ring, n a power of two
@@ -32,7 +33,8 @@
 //
 // # Sleep
 //
-// A reader that finds nothing may sleep, and has to be woken by other means, such as a byte on a socket. It
+// A reader that finds nothing may sleep, and has to be woken by other means, such as a byte on a socket. There may be two, and
+// it says which by sleeping or dozing; that makes no difference here. It
 //
 //	R1  stores an odd state;
 //	R2  looks for a record again, and sleeps only if there is none;

@@ -18,7 +18,7 @@ type Reader struct {
 	at     uint64 // position of the current record's word, or of the next one's
 	size   uint64 // what the current record carries, zero if there is none
 	done   uint64 // how much of that has been read
-	phase  uint64 // what state holds
+	phase  uint64 // what state holds, but for the nap
 	asked  uint64 // the last want that was answered
 	looked uint64 // at when want was looked at last
 }
@@ -72,9 +72,13 @@ func (r *Reader) room() bool {
 
 // Sleep says that the reader is about to sleep, and tells whether it may: if not, there is something to read, and it does not
 // sleep.
-func (r *Reader) Sleep() bool {
-	r.phase++
-	r.state.Store(r.phase)
+func (r *Reader) Sleep() bool { return r.nap(Asleep) }
+
+// Doze is Sleep for a reader that is to be woken in the other way.
+func (r *Reader) Doze() bool { return r.nap(Dozing) }
+
+func (r *Reader) nap(n Nap) bool {
+	r.say(n)
 	if !r.Ready() {
 		return true
 	}
@@ -83,13 +87,15 @@ func (r *Reader) Sleep() bool {
 }
 
 // Wake says that the reader is awake again.
-func (r *Reader) Wake() {
-	r.phase++
-	r.state.Store(r.phase)
+func (r *Reader) Wake() { r.say(Awake) }
+
+func (r *Reader) say(n Nap) {
+	r.phase += napChange
+	r.state.Store(r.phase | uint64(n))
 }
 
 // Pending tells whether there is a record that has not been read whole. Any goroutine may ask.
 func (r *Reader) Pending() bool { return wordAt(r.ring, r.head.Load()&r.mask).Load() != 0 }
 
-// Asleep tells whether the reader has said that it sleeps. Any goroutine of this side may ask.
+// Asleep tells whether the reader has said that it sleeps, or dozes. Any goroutine of this side may ask.
 func (r *Reader) Asleep() bool { return r.state.Load()&1 != 0 }

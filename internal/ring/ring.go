@@ -20,6 +20,18 @@ const (
 	MaxSize = 1 << 30 // see MinSize
 )
 
+// Nap is how a reader waits, in the lowest two bits of its state.
+type Nap uint8
+
+// The naps. What is even is awake.
+const (
+	Awake  Nap = 0
+	Asleep Nap = 1
+	Dozing Nap = 3
+
+	napChange = 4 // what each change adds to a state
+)
+
 // ErrCorrupt tells that the other side broke the rules. The stream can't go on.
 var ErrCorrupt = errors.New("the ring is corrupt")
 

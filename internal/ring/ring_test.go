@@ -148,20 +148,28 @@ func TestFullRing(t *testing.T) {
 func TestOneBellForOneSleep(t *testing.T) {
 	sides, _ := pair(t, MinSize)
 	w, r := sides[0].w, sides[1].r
-	for range 3 {
-		if !r.Sleep() || !r.Asleep() {
+	for _, nap := range []Nap{Asleep, Asleep, Dozing, Dozing, Asleep} {
+		sleep := r.Sleep
+		if nap == Dozing {
+			sleep = r.Doze
+		}
+		if !sleep() || !r.Asleep() {
 			t.Fatal("the reader has nothing to read and does not sleep")
 		}
 		for i := range 3 {
 			if _, err := w.Write([]byte("x")); err != nil {
 				t.Fatal(err)
 			}
-			if rings := w.PeerSleeps(); rings != (i == 0) {
-				t.Fatalf("write %d: PeerSleeps is %v", i, rings)
+			want := nap
+			if i > 0 {
+				want = Awake
+			}
+			if got := w.PeerSleeps(); got != want {
+				t.Fatalf("write %d: PeerSleeps is %v, want %v", i, got, want)
 			}
 		}
 		r.Wake()
-		if w.PeerSleeps() || r.Sleep() || r.Asleep() {
+		if w.PeerSleeps() != Awake || r.Sleep() || r.Asleep() {
 			t.Fatal("a reader that has something to read sleeps")
 		}
 		for range 3 {

@@ -33,7 +33,7 @@ func (s *stream) send(p []byte) error {
 		if err != nil {
 			return err
 		}
-		if s.w.PeerSleeps() {
+		if s.w.PeerSleeps() != Awake {
 			s.forIn.ring()
 		}
 		if p = p[n:]; len(p) > 0 && s.w.Await() {

@@ -66,13 +66,13 @@ func (w *Writer) copy(at uint64, p []byte) {
 }
 
 // PeerSleeps tells whether the peer's reader sleeps, and has not been woken for that yet: it is to be woken now.
-func (w *Writer) PeerSleeps() bool {
+func (w *Writer) PeerSleeps() Nap {
 	state := w.state.Load()
 	if state&1 == 0 || state == w.rung {
-		return false
+		return Awake
 	}
 	w.rung = state
-	return true
+	return Nap(state % napChange)
 }
 
 // Position is how many bytes, with all that is around them, have been written.
