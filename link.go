@@ -83,8 +83,7 @@ func (l *link) exchange(ctx context.Context, r requester) (*ipc.Payload, error) 
 			return nil, err
 		}
 		p, err := l.endpoint.Call(ctx, req)
-		var wire *ipc.Error
-		if err == nil || !errors.As(err, &wire) || wire.Code != ipc.CodeStale {
+		if err == nil || !isStale(err) {
 			return p, err
 		}
 		if attempt == maxBinds {
@@ -94,6 +93,12 @@ func (l *link) exchange(ctx context.Context, r requester) (*ipc.Payload, error) 
 			return nil, err
 		}
 	}
+}
+
+// isStale tells whether a call ended because there is no resource with that id any more.
+func isStale(err error) bool {
+	var wire *ipc.Error
+	return errors.As(err, &wire) && wire.Code == ipc.CodeStale
 }
 
 // directoryCalls are the methods of the directory, as any client calls them.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"sync"
 	"sync/atomic"
 
 	"github.com/ctwo-go/c2/internal/funcid"
@@ -262,7 +263,11 @@ func (t *remote) call(ctx context.Context, i int, args []reflect.Value) []reflec
 }
 
 func (t *remote) exchange(ctx context.Context, i int, m *method, args []reflect.Value) ([]reflect.Value, error) {
-	p, err := t.link.exchange(ctx, &remoteCall{valuesBody: valuesBody{codecs: m.params, values: args, what: "argument"}, index: i})
+	call := remoteCalls.Get().(*remoteCall)
+	*call = remoteCall{valuesBody: valuesBody{codecs: m.params, values: args, what: "argument"}, index: i}
+	p, err := t.link.exchange(ctx, call)
+	*call = remoteCall{} // so that it keeps nothing alive
+	remoteCalls.Put(call)
 	if err != nil {
 		return nil, err
 	}
@@ -282,11 +287,14 @@ func unreadable(err error) *Error {
 	return &Error{Code: CodeInvalid, Message: "the call ran, but its answer can't be read: " + err.Error(), MayHaveRun: true, cause: err}
 }
 
-// remoteCall is a call of the contract's method of that index, with its arguments.
+// remoteCall is a call of the contract's method of that index, with its arguments. They have been written when the call
+// returns, and nobody refers to it then.
 type remoteCall struct {
 	valuesBody
 	index int
 }
+
+var remoteCalls = sync.Pool{New: func() any { return new(remoteCall) }}
 
 func (c *remoteCall) request(b *binding) (ipc.Request, error) {
 	return ipc.Request{Resource: b.id, Method: b.index[c.index], Args: c}, nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"sync"
 
 	"github.com/ctwo-go/c2/codec"
 	"github.com/ctwo-go/c2/internal/sched"
@@ -44,7 +45,9 @@ func (n *Node) serve(ctx context.Context, id uint64, index uint32, req request) 
 			p, err = nil, &ipc.Error{Code: ipc.CodeInternal, Message: fmt.Sprintf("a type of the resource's panicked: %v", v), MayHaveRun: ran}
 		}
 	}()
-	args, in, err := n.takeArgs(ctx, m, req)
+	s := servings.Get().(*serving)
+	defer s.done()
+	in, err := s.takeArgs(ctx, n, m, req)
 	if err != nil {
 		return nil, &ipc.Error{Code: ipc.CodeInvalid, Message: err.Error()}
 	}
@@ -55,7 +58,7 @@ func (n *Node) serve(ctx context.Context, id uint64, index uint32, req request) 
 	// The results are encoded before the next call is let in: they may be part of what it changes.
 	defer r.sched.Release(m.read)
 	ran = true
-	out, failed := m.call(n, r, args)
+	out, failed := m.call(n, r, s.args)
 	if failed != nil {
 		return nil, failed.wireError()
 	}
@@ -63,7 +66,8 @@ func (n *Node) serve(ctx context.Context, id uint64, index uint32, req request) 
 	if err, _ := out[last].Interface().(error); err != nil {
 		return nil, resourceError(err)
 	}
-	p, err = req.Encode(&valuesBody{codecs: m.results, values: out[:last], what: "result"})
+	s.results = valuesBody{codecs: m.results, values: out[:last], what: "result"}
+	p, err = req.Encode(&s.results)
 	return p, resultError(err)
 }
 
@@ -95,14 +99,29 @@ func admissionError(err error) *ipc.Error {
 	return callError(err).wireError()
 }
 
-// takeArgs reads the list of arguments. Before it are a slot for the receiver, and the context if the method takes one.
-// The input is nil if the arguments are the method's own.
-func (n *Node) takeArgs(ctx context.Context, m *boundMethod, req request) ([]reflect.Value, *input, error) {
+// serving is what a call needs that came as bytes, and nobody refers to when it is over: it is used again for another one.
+type serving struct {
+	args    []reflect.Value // a slot for the receiver, the context if the method takes one, and the arguments
+	ctx     context.Context // what is in args of it refers to this
+	results valuesBody
+}
+
+var servings = sync.Pool{New: func() any { return new(serving) }}
+
+// done gives s up, so that it keeps nothing alive.
+func (s *serving) done() {
+	clear(s.args)
+	*s = serving{args: s.args[:0]}
+	servings.Put(s)
+}
+
+// takeArgs reads the list of arguments. The input is nil if they are the method's own.
+func (s *serving) takeArgs(ctx context.Context, n *Node, m *boundMethod, req request) (*input, error) {
 	p := req.Take()
 	if !m.holdsInput {
 		defer p.Release()
-		args, _, err := m.decodeArgs(ctx, p)
-		return args, nil, err
+		_, err := s.decodeArgs(ctx, m, p)
+		return nil, err
 	}
 	in := &input{node: n, payload: p}
 	lasts := false
@@ -111,19 +130,21 @@ func (n *Node) takeArgs(ctx context.Context, m *boundMethod, req request) ([]ref
 			in.end()
 		}
 	}()
-	args, borrowed, err := m.decodeArgs(context.WithValue(ctx, inputKey{}, in), p)
+	borrowed, err := s.decodeArgs(context.WithValue(ctx, inputKey{}, in), m, p)
 	if lasts = borrowed && err == nil; !lasts {
-		return args, nil, err
+		return nil, err
 	}
-	return args, in, nil
+	return in, nil
 }
 
-func (m *boundMethod) decodeArgs(ctx context.Context, p *ipc.Payload) (_ []reflect.Value, borrowed bool, err error) {
-	args := make([]reflect.Value, 1, 2+len(m.params))
+func (s *serving) decodeArgs(ctx context.Context, m *boundMethod, p *ipc.Payload) (borrowed bool, err error) {
+	s.args = append(s.args[:0], reflect.Value{})
 	if m.context {
-		args = append(args, contextValue(ctx))
+		s.ctx = ctx
+		s.args = append(s.args, reflect.ValueOf(&s.ctx).Elem())
 	}
-	return decodeValues(args, m.params, p, m.holdsInput, "argument")
+	s.args, borrowed, err = decodeValues(s.args, m.params, p, m.holdsInput, "argument")
+	return borrowed, err
 }
 
 // decodeValues reads a list of exactly as many values as there are codecs, and appends them. borrowed tells whether they

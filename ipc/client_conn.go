@@ -140,7 +140,7 @@ func (c *clientConn) beginLocked() {
 }
 
 // bell is told that the server has written something while nobody read, or may have: the connection dozes (see rest).
-func (c *clientConn) bell() {
+func (c *clientConn) bell(bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.reading {

@@ -35,7 +35,7 @@ type rings struct {
 	peer *buddy.View
 
 	// The reader's.
-	ctx     context.Context // that it attends to, or nil
+	ctx     context.Context // that it attends to
 	ready   func() bool
 	spinner *spinner
 
@@ -49,10 +49,10 @@ type rings struct {
 	wakeIn  chan struct{} // holds a value for a reader that sleeps elsewhere
 	wakeOut chan struct{} // likewise for a writer
 
-	bell  func()        // see stream.start
-	deaf  atomic.Bool   // the alarm has ended
-	urges bool          // see urge
-	urged atomic.Uint64 // one more than how far the peer's reader was when it was last urged on
+	bell  func(end bool) // see stream.start
+	deaf  atomic.Bool    // the alarm has ended
+	urges bool           // see urge
+	urged atomic.Uint64  // one more than how far the peer's reader was when it was last urged on
 
 	closed atomic.Bool
 }
@@ -65,7 +65,7 @@ func newRings(s *socket, h halves, polling *Polling) (*rings, error) {
 	}
 	r := &rings{
 		socket: s, alarm: h.alarm, in: in, out: out, own: h.own, peer: h.peer,
-		ready: in.Ready, spinner: newSpinner(polling), hasRoom: out.HasRoom, spinOut: newSpinner(polling),
+		ctx: context.Background(), ready: in.Ready, spinner: newSpinner(polling), hasRoom: out.HasRoom, spinOut: newSpinner(polling),
 		wakeIn: make(chan struct{}, 1), wakeOut: make(chan struct{}, 1),
 	}
 	s.polling = nil
@@ -73,7 +73,7 @@ func newRings(s *socket, h halves, polling *Polling) (*rings, error) {
 }
 
 // start implements stream.
-func (s *rings) start(bell func()) {
+func (s *rings) start(bell func(end bool)) {
 	s.bell = bell
 	go s.watch()
 }
@@ -84,11 +84,11 @@ func (s *rings) watch() {
 		err := s.alarm.wait()
 		if err != nil {
 			s.deaf.Store(true)
-			s.bell()
+			s.bell(true)
 			return
 		}
 		if s.in.Pending() {
-			s.bell()
+			s.bell(false)
 		}
 	}
 }
@@ -133,7 +133,7 @@ func (s *rings) await() error {
 }
 
 // sleep returns when the peer may have woken the caller, whose channel is mine. It returns an interrupted error if ctx has
-// ended, where there is one, and a *stallError after that time, unless it is zero.
+// ended, and a *stallError after that time, unless it is zero.
 func (s *rings) sleep(ctx context.Context, mine chan struct{}, stall time.Duration) error {
 	if s.pendingFiles() < maxPendingFiles && s.parking.TryLock() {
 		err := s.park(ctx, stall)
@@ -155,14 +155,14 @@ func (s *rings) park(ctx context.Context, stall time.Duration) error {
 		s.kicked.Store(true)
 		s.SetReadDeadline(begin.Add(stall))
 	}
-	if ctx != nil && ctx.Done() != nil {
+	if ctx.Done() != nil {
 		defer context.AfterFunc(ctx, s.kick)()
 	}
 	_, err := s.socket.Read(s.wakes[:])
 	switch {
 	case !interrupted(err):
 		return err
-	case ctx != nil && ctx.Err() != nil:
+	case ctx.Err() != nil:
 		return err
 	case stall > 0 && time.Since(begin) >= stall:
 		return &stallError{after: stall}
@@ -191,14 +191,10 @@ func (s *rings) waitFor(ctx context.Context, mine chan struct{}, stall time.Dura
 		defer timer.Stop()
 		late = timer.C
 	}
-	var done <-chan struct{}
-	if ctx != nil {
-		done = ctx.Done()
-	}
 	select {
 	case <-mine:
 		return nil
-	case <-done:
+	case <-ctx.Done():
 		return os.ErrDeadlineExceeded
 	case <-late:
 		if blocked {
@@ -222,6 +218,9 @@ func (s *rings) urge() {
 	if !s.urges {
 		return
 	}
+	if s.out.PeerNaps() { // it has been woken, and will read all there is
+		return
+	}
 	if head, unread := s.out.Unread(); unread && s.urged.Swap(head+1) != head+1 {
 		s.alarm.ring()
 	}
@@ -229,7 +228,7 @@ func (s *rings) urge() {
 
 // attend implements stream.
 func (s *rings) attend(ctx context.Context) { s.ctx = ctx }
-func (s *rings) ignore()                    { s.ctx = nil }
+func (s *rings) ignore()                    { s.ctx = context.Background() }
 func (s *rings) resume()                    {}
 
 // hasBell implements stream.
@@ -290,7 +289,7 @@ func (s *rings) awaitRoom(stall time.Duration) error {
 		return nil
 	}
 	s.urge()
-	err := s.sleep(nil, s.wakeOut, stall)
+	err := s.sleep(context.Background(), s.wakeOut, stall)
 	s.out.Go()
 	s.spinOut.woken()
 	return err

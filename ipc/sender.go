@@ -25,7 +25,7 @@ type outFrame struct {
 	payload    *Payload // released when the frame has been written or dropped
 	lends      bool     // the frame tells of the payload's blocks
 	sent       *mark    // of the call that the frame ends
-	last       func()   // called when there is room for the frame, before it is queued or written
+	ends       *Call    // leaves those in flight when there is room for the frame, before it is queued or written
 }
 
 // frameCost is what a frame in the queue takes apart from its bytes.
@@ -114,8 +114,8 @@ func (s *sender) send(ctx context.Context, f outFrame, urgent bool) error {
 	if f.lends {
 		s.lender.lend(f.payload.out, f.payload.blocks)
 	}
-	if f.last != nil {
-		f.last()
+	if f.ends != nil {
+		f.ends.leave()
 	}
 	if !s.writing && f.file == nil && s.conn.direct() {
 		return s.sendDirect(f)
@@ -382,7 +382,7 @@ func (e *stallError) Error() string {
 
 // sendPayload sends p in one frame where that is large enough, else in chunks between which other frames find their way.
 // The first frame's head, with p's references, has been written but for its length and some flags. It takes over the
-// caller's reference of p. The last frame, which is what the peer acts on, has the sent and last of end. If ctx ends on the
+// caller's reference of p. The last frame, which is what the peer acts on, has the sent and ends of end. If ctx ends on the
 // way, begun tells whether the peer waits for the rest.
 func (s *sender) sendPayload(ctx context.Context, p *Payload, end outFrame, head []byte, maxFrame int) (begun bool, err error) {
 	defer p.Release()
@@ -395,7 +395,7 @@ func (s *sender) sendPayload(ctx context.Context, p *Payload, end outFrame, head
 			patchHeader(head, fixed+n, flagMore)
 		} else {
 			patchHeader(head, fixed+n, 0)
-			f.sent, f.last = end.sent, end.last
+			f.sent, f.ends = end.sent, end.ends
 		}
 		if !begun {
 			f.lends = len(p.blocks) > 0

@@ -133,7 +133,7 @@ func newServerConn(s *Server, raw *net.UnixConn, conn stream, r *frameReader, se
 // that, may be the one that runs it.
 func (c *serverConn) wait(begins bool) {
 	if begins {
-		c.readNow()
+		c.readNow(true)
 	}
 }
 
@@ -157,9 +157,9 @@ func (c *serverConn) run() {
 	}
 }
 
-// readNow is told that there is something to read, which may wait behind a call that runs inline.
-func (c *serverConn) readNow() {
-	if turn := c.inline.turn.Load(); turn%2 == 1 {
+// readNow is told that there may be something to read, or certainly is, which waits behind a call that runs inline.
+func (c *serverConn) readNow(certainly bool) {
+	if turn := c.inline.turn.Load(); turn%2 == 1 && (certainly || c.conn.pending()) {
 		c.relieve(turn)
 	}
 }
@@ -456,18 +456,21 @@ func (c *serverConn) begin(call *Call) bool {
 
 // serve runs a call and answers it, even if the handler ends its goroutine.
 func (c *serverConn) serve(call *Call) {
-	err := error(&Error{Code: CodeInternal, Message: "the resource ended its goroutine", MayHaveRun: true})
 	var result *Payload
+	var err error
+	returned := false
 	defer func() {
+		if !returned {
+			err = &Error{Code: CodeInternal, Message: "the resource ended its goroutine", MayHaveRun: true}
+		}
 		call.drop()
 		c.finish(call, result, err)
 		call.endLoans()
 	}()
-	if failed := call.args.load(); failed != nil {
-		err = failed
-		return
+	if err = call.args.load(); err == nil {
+		result, err = c.server.handler.ServeCall(&call.ctx, call)
 	}
-	result, err = c.server.handler.ServeCall(&call.ctx, call)
+	returned = true
 }
 
 // finish answers a call and takes it out of those in flight. A result that nobody wants any more is not sent.
@@ -513,7 +516,7 @@ func (c *serverConn) answerError(call *Call, e *Error) {
 	head := writeAnswerHead(call, max(e.Code, 1), p)
 	var end outFrame
 	if call.state == callRunning {
-		end.last = call.leave
+		end.ends = call
 	}
 	if e.MayHaveRun {
 		head[5] |= byte(flagRan)
@@ -526,7 +529,7 @@ func (c *serverConn) answerError(call *Call, e *Error) {
 func (c *serverConn) answerResult(call *Call, result *Payload) {
 	c.server.config.Memory.count(result, c.session.maxFrame)
 	head := writeAnswerHead(call, CodeOK, result)
-	switch begun, err := c.out.sendPayload(&call.ctx, result, outFrame{last: call.leave}, head, c.session.maxFrame); {
+	switch begun, err := c.out.sendPayload(&call.ctx, result, outFrame{ends: call}, head, c.session.maxFrame); {
 	case err == nil:
 	case begun:
 		call.leave()

@@ -200,7 +200,7 @@ func (s *socket) linger() {
 	io.CopyN(io.Discard, s.UnixConn, queueSize)
 }
 
-func (s *socket) start(func()) {}
+func (s *socket) start(func(bool)) {}
 func (s *socket) end()         {}
 
 func (s *socket) position() uint64   { return 0 }

@@ -12,8 +12,8 @@ import (
 // may read and one may write at a time; the descriptors belong to who reads.
 type stream interface {
 	// start is called once the connection is there. bell is called, on another goroutine, when the peer wants something read
-	// that has not been yet, and at the end; it must not block. Not every stream has that.
-	start(bell func())
+	// that has not been yet, as far as that can be told, and at the end; it must not block. Not every stream has that.
+	start(bell func(end bool))
 	hasBell() bool
 	// pending tells whether there is something to read, as far as that can be told at once. Any goroutine may ask.
 	pending() bool

@@ -5,8 +5,8 @@ import (
 	"sync/atomic"
 )
 
-// Writer is the end of a ring that puts bytes in. One goroutine at a time may use it; only Position and Unread may be
-// called beside that.
+// Writer is the end of a ring that puts bytes in. One goroutine at a time may use it; only Position, Unread and PeerNaps
+// may be called beside that.
 type Writer struct {
 	ring []byte // own
 	mask uint64
@@ -74,6 +74,9 @@ func (w *Writer) PeerSleeps() Nap {
 	w.rung = state
 	return Nap(state % napChange)
 }
+
+// PeerNaps tells whether the peer's reader sleeps or dozes, whether it has been woken for that or not. Any goroutine may ask.
+func (w *Writer) PeerNaps() bool { return w.state.Load()&1 != 0 }
 
 // Position is how many bytes, with all that is around them, have been written.
 func (w *Writer) Position() uint64 { return w.at.Load() }
