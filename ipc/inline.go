@@ -5,24 +5,29 @@ import (
 	"time"
 )
 
-// A call that comes alone is run by the goroutine that read it: handing it to another would cost more than many a call
+// A call is run by the goroutine that read it where that may be: handing it to another would cost more than many a call
 // takes, above all where that wakes a thread. But a slow call must not hold up the next. Through rings, a client that waits
-// for what has not been read says so (see rings.urge), and another goroutine goes on reading. Over a socket nobody
-// can tell, so a watchdog looks after the goroutines that run calls in this way, and has another one read where one has been at
-// it for a while. A connection that needed this gives its next calls goroutines of their own, the more of them the more
-// often it happens.
+// for what has not been read says so (see rings.urge), and another goroutine goes on reading. So calls are run in this way
+// whether others are in flight or not, as long as they turn out to be quick: those that are not had better use other cores.
+//
+// Over a socket nobody can tell, so only a call that comes alone is run in this way, and a watchdog has another goroutine read
+// where one has been at it for a while.
+//
+// A connection whose calls were slow gives its next ones goroutines of their own, the more of them the more often it happens.
 
 // inline is the state of this for one connection.
 type inline struct {
-	// turn is odd while the reading goroutine runs a call. Whoever makes it even, that goroutine or the watchdog, says
-	// who reads on.
-	turn atomic.Uint64
+	// turn is odd while the reading goroutine runs a call. Whoever makes it even, that goroutine, the bell or the watchdog,
+	// says who reads on.
+	turn  atomic.Uint64
+	urged atomic.Bool // the bell was rung, and nobody has acted on it
 
 	seen uint64 // the turn at the watchdog's last look, and its own
 
 	// The reading goroutine's own.
 	spawn   int // so many calls get a goroutine of their own
 	penalty int // how many the last time
+	quick   int // so many calls were quick since
 }
 
 const (
@@ -31,22 +36,41 @@ const (
 	// watchRest is after how many ticks without any such call the watchdog stops.
 	watchRest = 5
 
+	// quickTime is how long a call may take with others in flight: some ten times what a goroutine of its own would cost.
+	quickTime = 20 * time.Microsecond
+
 	minPenalty = 64
 	maxPenalty = 1 << 16
+	// forgiven is after how many quick calls for each call of a penalty half of it is forgotten.
+	forgiven = 4
 )
 
 // suits tells whether the reading goroutine is to run a call itself.
-func (in *inline) suits(alone bool) bool {
+func (in *inline) suits() bool {
 	if in.spawn > 0 {
 		in.spawn--
 		return false
 	}
-	return alone
+	return true
 }
 
 func (in *inline) punish() {
 	in.penalty = min(max(2*in.penalty, minPenalty), maxPenalty)
-	in.spawn = in.penalty
+	in.spawn, in.quick = in.penalty, 0
+}
+
+// judge is told how long a call took that ran with others in flight.
+func (in *inline) judge(took time.Duration) {
+	if took > quickTime {
+		in.punish()
+	} else if in.quick++; in.quick > forgiven*in.penalty {
+		in.penalty, in.quick = in.penalty/2, 0
+	}
+}
+
+// suitsInline tells whether the reading goroutine is to run a call itself.
+func (c *serverConn) suitsInline(call *Call) bool {
+	return (call.alone && !c.reader.buffered() || c.conn.hasBell()) && c.inline.suits()
 }
 
 // runInline runs a call on this, the reading goroutine. It returns false if another one reads by now.
@@ -55,15 +79,22 @@ func (c *serverConn) runInline(call *Call) (reading bool) {
 	switch {
 	case !c.conn.hasBell():
 		c.server.watchdog.wake(c.server)
-	case c.conn.pending():
-		c.relieve(turn) // the bell for it may have been before the turn
+	case c.inline.urged.Swap(false) && c.conn.pending():
+		c.relieve(turn) // the bell was before the turn
+	}
+	alone := call.alone
+	var begin time.Time
+	if !alone {
+		begin = time.Now()
 	}
 	defer func() {
 		mine := c.inline.turn.CompareAndSwap(turn, turn+1)
 		if mine && !reading { // the handler is ending this goroutine
 			go c.run()
 		}
-		reading = reading && mine
+		if reading = reading && mine; reading && !alone {
+			c.inline.judge(time.Since(begin))
+		}
 	}()
 	c.serve(call)
 	return true

@@ -147,7 +147,7 @@ func (c *serverConn) run() {
 			c.server.dismiss(c.raw, c.hangUp(err))
 			return
 		case call == nil:
-		case c.inline.suits(call.alone && !c.reader.buffered()):
+		case c.suitsInline(call):
 			if !c.runInline(call) {
 				return
 			}
@@ -159,7 +159,9 @@ func (c *serverConn) run() {
 
 // readNow is told that there may be something to read, or certainly is, which waits behind a call that runs inline.
 func (c *serverConn) readNow(certainly bool) {
+	c.inline.urged.Store(true)
 	if turn := c.inline.turn.Load(); turn%2 == 1 && (certainly || c.conn.pending()) {
+		c.inline.urged.Store(false)
 		c.relieve(turn)
 	}
 }
