@@ -24,6 +24,10 @@ type inline struct {
 
 	seen uint64 // the turn at the watchdog's last look, and its own
 
+	// timer is for a turn behind which more waits, with nobody left to ring; armed is the turn, zero if it does not run.
+	timer *time.Timer
+	armed atomic.Uint64
+
 	// The reading goroutine's own.
 	spawn   int // so many calls get a goroutine of their own
 	penalty int // how many the last time
@@ -38,6 +42,9 @@ const (
 
 	// quickTime is how long a call may take with others in flight: some ten times what a goroutine of its own would cost.
 	quickTime = 20 * time.Microsecond
+
+	// patience is how long a call may take whose client sleeps, with more to read behind it.
+	patience = 200 * time.Microsecond
 
 	minPenalty = 64
 	maxPenalty = 1 << 16
@@ -68,6 +75,29 @@ func (in *inline) judge(took time.Duration) {
 	}
 }
 
+// arm sees to it that the turn is looked at again soon.
+func (in *inline) arm(turn uint64) {
+	if in.armed.Swap(turn) == 0 { // else the timer runs, and will find this turn
+		in.timer.Reset(patience)
+	}
+}
+
+// lookAgain is called when the timer has run out.
+func (c *serverConn) lookAgain() {
+	armed := c.inline.armed.Load()
+	turn := c.inline.turn.Load()
+	waits := turn%2 == 1 && c.conn.pending()
+	switch {
+	case waits && turn != armed:
+		c.inline.armed.Store(turn)
+		c.inline.timer.Reset(patience)
+	case !c.inline.armed.CompareAndSwap(armed, 0): // the next turn is armed
+		c.inline.timer.Reset(patience)
+	case waits:
+		c.relieve(turn)
+	}
+}
+
 // suitsInline tells whether the reading goroutine is to run a call itself.
 func (c *serverConn) suitsInline(call *Call) bool {
 	return (call.alone && !c.reader.buffered() || c.conn.hasBell()) && c.inline.suits()
@@ -79,8 +109,11 @@ func (c *serverConn) runInline(call *Call) (reading bool) {
 	switch {
 	case !c.conn.hasBell():
 		c.server.watchdog.wake(c.server)
-	case c.inline.urged.Swap(false) && c.conn.pending():
+	case !c.conn.pending():
+	case c.inline.urged.Swap(false):
 		c.relieve(turn) // the bell was before the turn
+	case c.conn.peerSleeps():
+		c.inline.arm(turn) // it has not rung because this side slept, too, and would have woken up
 	}
 	alone := call.alone
 	var begin time.Time

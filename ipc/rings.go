@@ -235,6 +235,8 @@ func (s *rings) resume()                    {}
 func (s *rings) hasBell() bool { return true }
 func (s *rings) pending() bool { return s.in.Pending() }
 
+func (s *rings) peerSleeps() bool { return s.out.PeerNaps() }
+
 // direct implements stream.
 func (s *rings) direct() bool { return true }
 

@@ -125,6 +125,8 @@ func newServerConn(s *Server, raw *net.UnixConn, conn stream, r *frameReader, se
 		return nil, err
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.inline.timer = time.AfterFunc(time.Hour, c.lookAgain)
+	c.inline.timer.Stop()
 	conn.start(c.readNow)
 	return c, nil
 }
@@ -194,6 +196,7 @@ func (c *serverConn) hangUp(err error) error {
 // end closes the connection and cancels its calls. It returns what is worth telling about err, if anything.
 func (c *serverConn) end(err error) error {
 	running := c.wanted()
+	c.inline.timer.Stop()
 	c.close()
 	defer close(c.ended)
 	c.mu.Lock()

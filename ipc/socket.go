@@ -201,7 +201,7 @@ func (s *socket) linger() {
 }
 
 func (s *socket) start(func(bool)) {}
-func (s *socket) end()         {}
+func (s *socket) end()             {}
 
 func (s *socket) position() uint64   { return 0 }
 func (s *socket) unread(uint64) bool { return false }
@@ -209,3 +209,4 @@ func (s *socket) doze() bool         { return false }
 func (s *socket) rouse()             {}
 func (s *socket) hasBell() bool      { return false }
 func (s *socket) pending() bool      { return false }
+func (s *socket) peerSleeps() bool   { return false }

@@ -15,8 +15,10 @@ type stream interface {
 	// that has not been yet, as far as that can be told, and at the end; it must not block. Not every stream has that.
 	start(bell func(end bool))
 	hasBell() bool
-	// pending tells whether there is something to read, as far as that can be told at once. Any goroutine may ask.
+	// pending tells whether there is something to read, as far as that can be told at once, and peerSleeps whether the
+	// peer's reader sleeps. Any goroutine may ask.
 	pending() bool
+	peerSleeps() bool
 	// Read waits for bytes. io.EOF is the end of the peer.
 	io.Reader
 	// attend makes a Read that waits return an error (see interrupted) when ctx ends, until the reader calls ignore. An error
