@@ -6,7 +6,7 @@ package interleave
 import "fmt"
 
 // maxStates bounds the memory of a check: a model that has more is too large to be looked at in this way.
-const maxStates = 1 << 20
+const maxStates = 4 << 20
 
 // Check visits every state that can be reached from the first one. moves returns the states to which one step of any party
 // leads from s, none if nobody can do anything. check says what is wrong with a state; last tells that it has no moves.
