@@ -80,9 +80,21 @@ type MemoryConfig = ipc.MemoryConfig
 // SharedMemory says which way the node's payloads go to other processes of this host, and bounds the memory for them. A
 // field that is zero has its environment variable's value, else its default: Off C2_IPC_SHM (on or off), Inline
 // C2_SHM_INLINE, Dedicated C2_SHM_DEDICATED, ConnBytes C2_SHM_CONN_BYTES, MaxBytes C2_SHM_BYTES, SpillDir C2_SHM_SPILL_DIR,
-// SpillBytes C2_SHM_SPILL_BYTES, Wait C2_SHM_WAIT. Nobody has to know them: the defaults suit.
+// SpillBytes C2_SHM_SPILL_BYTES, Wait C2_SHM_WAIT. Nobody has to know them: the defaults suit. An Off that is false leaves
+// C2_IPC_SHM=off in force: see [UseSharedMemory].
 func SharedMemory(config MemoryConfig) NodeOption {
-	return nodeOption(func(c *nodeConfig) { c.memory = &config })
+	return nodeOption(func(c *nodeConfig) {
+		c.memory = &config
+		if config.Off {
+			c.sharing = new(bool)
+		}
+	})
+}
+
+// UseSharedMemory turns shared memory on or off, in both directions, whatever C2_IPC_SHM says. Default: as that says, else
+// on. Of this and an Off of [SharedMemory] the later one holds.
+func UseSharedMemory(on bool) NodeOption {
+	return nodeOption(func(c *nodeConfig) { c.sharing = &on })
 }
 
 // Mode says which calls of a resource may run beside each other.
