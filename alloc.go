@@ -77,17 +77,26 @@ func Lend(ctx context.Context, conn any) (context.Context, *Loan, error) {
 	return context.WithValue(ctx, loanKey{}, l), l, nil
 }
 
-// linkOf finds what is behind a connection. It is nil for one to this process.
+// linkOf finds what is behind a connection that is open. It is nil for one to this process.
 func linkOf(conn any) (*link, error) {
 	if d, ok := conn.(*Dynamic); ok && d != nil {
+		if d.closed.Load() {
+			return nil, connectionClosed().at(d.link.name, "")
+		}
 		return d.link, nil
 	}
 	p := proxyOf(conn)
-	if p == nil {
+	switch {
+	case p == nil:
 		return nil, newError(CodeInvalid, "Lend(%T): this did not come from Connect", conn)
+	case p.closed.Load():
+		return nil, connectionClosed().at(p.name, "")
 	}
 	if t, ok := p.target.(*remote); ok {
 		return t.link, nil
+	}
+	if p.node.isClosed() {
+		return nil, nodeClosed().at(p.name, "")
 	}
 	return nil, nil
 }
@@ -152,12 +161,18 @@ type Pinned[E any] struct {
 	slice  []E
 }
 
-// Slice is the memory. It must not be used after Release.
-func (p *Pinned[E]) Slice() []E { return p.slice }
+// Slice is the memory. It must not be used after Release. It is nil if p is.
+func (p *Pinned[E]) Slice() []E {
+	if p == nil {
+		return nil
+	}
+	return p.slice
+}
 
-// Release lets the memory go. Those who read it keep it for as long as they need it. It is idempotent.
+// Release lets the memory go. Those who read it keep it for as long as they need it. It is idempotent, and may be called
+// on nil.
 func (p *Pinned[E]) Release() {
-	if p.memory != nil {
+	if p != nil && p.memory != nil {
 		p.memory.Release()
 	}
 }

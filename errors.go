@@ -152,6 +152,14 @@ func newError(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
+// connectionClosed is the error of anything that is done with a proxy that was closed.
+func connectionClosed() *Error {
+	return newError(CodeClosed, "the connection to the resource was closed")
+}
+
+// nodeClosed is the error of anything that is done with a node after Shutdown.
+func nodeClosed() *Error { return newError(CodeClosed, "the node is shut down") }
+
 // invalid makes one ErrInvalid of all that is wrong, or nil if nothing is.
 func invalid(faults ...error) error {
 	var lines []string

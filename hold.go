@@ -57,9 +57,9 @@ func newHeld(skip int) *Held {
 	return h
 }
 
-// Release gives the memory back. It is idempotent, and may be called on nil.
+// Release gives the memory back. It is idempotent, and may be called on nil and on the zero Held.
 func (h *Held) Release() {
-	if h == nil {
+	if h == nil || h.state == nil { // the zero Held, which nobody made
 		return
 	}
 	h.cleanup.Stop()

@@ -148,7 +148,7 @@ func (n *Node) client(address string) (*sharedClient, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.closed {
-		return nil, newError(CodeClosed, "the node is shut down")
+		return nil, nodeClosed()
 	}
 	c := n.clients[address]
 	if c == nil {

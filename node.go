@@ -113,7 +113,7 @@ func (n *Node) add(r *resource) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.closed {
-		return newError(CodeClosed, "the node is shut down").at(r.name, "")
+		return nodeClosed().at(r.name, "")
 	}
 	table := n.resources.Load()
 	if table.byName[r.name] != nil {
@@ -209,7 +209,7 @@ func (n *Node) Serve(ctx context.Context) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	n.mu.Lock()
-	err := error(newError(CodeClosed, "the node is shut down"))
+	err := error(nodeClosed())
 	if !n.closed {
 		err = n.listenLocked()
 	}

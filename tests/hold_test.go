@@ -16,6 +16,7 @@ import (
 
 	"github.com/ctwo-go/c2"
 	"github.com/ctwo-go/c2/codec"
+	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
 // Table is columns.
@@ -316,6 +317,48 @@ func TestLend(t *testing.T) {
 			p.Errorf("lending to a number: %v", err)
 		}
 	})
+}
+
+// TestLendToClosed: lending fails as a call does. Another proxy of the same connection is open all the while.
+func TestLendToClosed(t *testing.T) {
+	everywhere(t, func(p *placement) {
+		connectTo[Store](p, "store")
+		proxy := connectTo[Store](p, "store")
+		dynamic, err := c2.ConnectDynamic(p.Context(), "store", p.opts...)
+		if err != nil {
+			p.Fatal(err)
+		}
+		for name, conn := range map[string]any{"a proxy": proxy, "a dynamic one": dynamic} {
+			if err := c2.Close(conn); err != nil {
+				p.Fatal(err)
+			}
+			ctx, loan, err := c2.Lend(p.Context(), conn)
+			if !errors.Is(err, c2.ErrClosed) || !strings.Contains(err.Error(), "store") || loan != nil || ctx != p.Context() {
+				p.Errorf("lending to %s that is closed: %v", name, err)
+			}
+		}
+	})
+}
+
+// TestLendByClosedNode: nor is there anything to lend to by a node that is shut down.
+func TestLendByClosedNode(t *testing.T) {
+	leaktest.Check(t)
+	server, client := newNode(t), newNode(t)
+	if err := hostStore(server); err != nil {
+		t.Fatal(err)
+	}
+	for _, node := range []*c2.Node{client, server} {
+		s, err := c2.Connect[Store](t.Context(), "store", c2.On(node), c2.At(server.Address()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := node.Shutdown(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := c2.Lend(t.Context(), s); !errors.Is(err, c2.ErrClosed) {
+			t.Errorf("lending by %s: %v", node.Address(), err)
+		}
+	}
 }
 
 // TestKeptInput has a resource keep its arguments, for longer than the call and than the connection.
