@@ -129,6 +129,13 @@ func (s *holdState) place() string {
 	return fmt.Sprintf("%s:%d %s", frame.File, frame.Line, frame.Function)
 }
 
+// copiedUpTo is the size in bytes of what is not worth a view if it came to a buffer of this process: the buffer has 512
+// bytes at least, however few of them a value needs, and a copy costs little beside the call.
+const copiedUpTo = 8 << 10
+
+// worthView tells whether values should stay where they arrived.
+func worthView(p *ipc.Payload) bool { return p.Shared() || len(p.Bytes()) > copiedUpTo }
+
 // read has decode read a payload, which is the caller's no longer: it is released, or kept by the hold of ctx if what
 // decode made lies in it.
 func (n *Node) read(ctx context.Context, p *ipc.Payload, decode func(view bool) (borrowed bool, err error)) error {
@@ -139,7 +146,7 @@ func (n *Node) read(ctx context.Context, p *ipc.Payload, decode func(view bool) 
 			p.Release()
 		}
 	}()
-	borrowed, err := decode(h != nil)
+	borrowed, err := decode(h != nil && worthView(p))
 	if err != nil || !borrowed || p.Private() {
 		return err
 	}
@@ -149,8 +156,9 @@ func (n *Node) read(ctx context.Context, p *ipc.Payload, decode func(view bool) 
 	return err
 }
 
-// HoldStatistics says what a node has of other processes' memory, and they of its. See [Hold] and [KeepInput]. Where a result
-// came through the socket, its hold may keep a buffer of this process instead, which counts as well while it does.
+// HoldStatistics says what a node has of other processes' memory, and they of its. See [Hold] and [KeepInput]. Of what came
+// through the socket nothing is held up to 8 KiB, as it is copied; of more a hold may keep a buffer of this process instead,
+// which counts as well while it does, by what is in it.
 type HoldStatistics struct {
 	ActiveHolds int           // holds, of either kind, that hold anything
 	HeldBytes   int64         // memory that they keep

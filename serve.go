@@ -99,9 +99,9 @@ func admissionError(err error) *ipc.Error {
 // The input is nil if the arguments are the method's own.
 func (n *Node) takeArgs(ctx context.Context, m *boundMethod, req request) ([]reflect.Value, *input, error) {
 	p := req.Take()
-	if !m.holdsInput {
+	if !m.holdsInput || !worthView(p) {
 		defer p.Release()
-		args, _, err := m.decodeArgs(ctx, p)
+		args, _, err := m.decodeArgs(ctx, p, false)
 		return args, nil, err
 	}
 	in := &input{node: n, payload: p}
@@ -111,19 +111,19 @@ func (n *Node) takeArgs(ctx context.Context, m *boundMethod, req request) ([]ref
 			in.end()
 		}
 	}()
-	args, borrowed, err := m.decodeArgs(context.WithValue(ctx, inputKey{}, in), p)
+	args, borrowed, err := m.decodeArgs(context.WithValue(ctx, inputKey{}, in), p, true)
 	if lasts = borrowed && err == nil; !lasts {
 		return args, nil, err
 	}
 	return args, in, nil
 }
 
-func (m *boundMethod) decodeArgs(ctx context.Context, p *ipc.Payload) (_ []reflect.Value, borrowed bool, err error) {
+func (m *boundMethod) decodeArgs(ctx context.Context, p *ipc.Payload, view bool) (_ []reflect.Value, borrowed bool, err error) {
 	args := make([]reflect.Value, 1, 2+len(m.params))
 	if m.context {
 		args = append(args, contextValue(ctx))
 	}
-	return decodeValues(args, m.params, p, m.holdsInput, "argument")
+	return decodeValues(args, m.params, p, view, "argument")
 }
 
 // decodeValues reads a list of exactly as many values as there are codecs, and appends them. borrowed tells whether they

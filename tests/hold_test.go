@@ -52,6 +52,9 @@ type Store interface {
 	Keep(ctx context.Context, c Cloud) error
 	Kept(ctx context.Context) (float64, error)
 	Drop(ctx context.Context) error
+	// KeepLate calls KeepInput when it has returned; Late tells when that is done.
+	KeepLate(ctx context.Context, c Cloud) error
+	Late(ctx context.Context) error
 	// Stats are the server's.
 	Stats(ctx context.Context) (c2.HoldStatistics, error)
 }
@@ -62,12 +65,13 @@ type store struct {
 	pin  *c2.Pinned[float64]
 	kept Cloud
 	held *c2.Held
+	late chan *c2.Held
 }
 
 const pinnedRows = 100_000
 
 func newStore(node *c2.Node) (*store, error) {
-	s := &store{node: node}
+	s := &store{node: node, late: make(chan *c2.Held, 1)}
 	var err error
 	if s.pin, err = c2.Pin[float64](pinnedRows, c2.On(node)); err != nil {
 		return nil, err
@@ -163,6 +167,20 @@ func (s *store) Drop(context.Context) error {
 	return nil
 }
 
+func (s *store) KeepLate(ctx context.Context, _ Cloud) error {
+	go func() {
+		<-ctx.Done() // which ends with the call
+		s.late <- c2.KeepInput(ctx)
+	}()
+	return nil
+}
+
+func (s *store) Late(context.Context) error {
+	s.held.Release()
+	s.held = <-s.late
+	return nil
+}
+
 func (s *store) Stats(context.Context) (c2.HoldStatistics, error) { return s.node.HoldStats(), nil }
 
 func hostStore(node *c2.Node) error {
@@ -170,7 +188,7 @@ func hostStore(node *c2.Node) error {
 	if err != nil {
 		return err
 	}
-	return c2.Register[Store]("store", s, c2.On(node), c2.HoldInput("Sum", "Keep"))
+	return c2.Register[Store]("store", s, c2.On(node), c2.HoldInput("Sum", "Keep", "KeepLate"))
 }
 
 // shares tells whether the placement has shared memory.
@@ -389,6 +407,60 @@ func TestKeptInput(t *testing.T) {
 			p.Errorf("after Release the server holds %d bytes in %d holds (%v)", stats.HeldBytes, stats.ActiveHolds, err)
 		}
 	})
+}
+
+// TestInputKeptTooLate has a goroutine ask to keep the arguments of a method that has returned: they have gone home.
+func TestInputKeptTooLate(t *testing.T) {
+	leaktest.Check(t)
+	server, client := newNode(t), newNode(t)
+	if err := hostStore(server); err != nil {
+		t.Fatal(err)
+	}
+	s, err := c2.Connect[Store](t.Context(), "store", c2.On(client), c2.At(server.Address()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(s.KeepLate(t.Context(), newCloud(50_000)), s.Late(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	if stats := server.HoldStats(); stats.ActiveHolds != 0 || stats.HeldBytes != 0 {
+		t.Errorf("too late, and yet the server holds %+v", stats)
+	}
+	eventually(t, "the client has its memory back", func() bool { return client.HoldStats().LentBlocks == 0 })
+}
+
+// TestSmallIsNotHeld expects what is small to be copied where a hold would keep a whole buffer for it.
+func TestSmallIsNotHeld(t *testing.T) {
+	server, client := newNode(t), newNode(t)
+	if err := hostStore(server); err != nil {
+		t.Fatal(err)
+	}
+	s, err := c2.Connect[Store](t.Context(), "store", c2.On(client), c2.At(server.Address()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, held := c2.Hold(t.Context())
+	defer held.Release()
+	for _, n := range []int{1, 100} {
+		c, err := s.Cloud(ctx, n)
+		if err != nil || !reflect.DeepEqual(c, newCloud(n)) {
+			t.Errorf("%d points: %v", n, err)
+		}
+		for i := range c.Raw {
+			c.Raw[i]++ // the caller's own
+		}
+		if err := s.Keep(t.Context(), newCloud(n)); err != nil {
+			t.Fatal(err)
+		}
+		for side, node := range map[string]*c2.Node{"client": client, "server": server} {
+			if stats := node.HoldStats(); stats.ActiveHolds != 0 || stats.HeldBytes != 0 {
+				t.Errorf("of %d points the %s holds %+v", n, side, stats)
+			}
+		}
+	}
+	if got, err := s.Kept(t.Context()); err != nil || got != sum(newCloud(100).Points) {
+		t.Errorf("what was kept has the sum %v, %v", got, err)
+	}
 }
 
 // TestHoldStats counts on the client's side.
