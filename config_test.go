@@ -302,6 +302,34 @@ func TestLog(t *testing.T) {
 	})
 }
 
+// TestLogOfWhatIsLacking expects a node to say once why payloads will not go the way that its settings have.
+func TestLogOfWhatIsLacking(t *testing.T) {
+	const says = "there can be no files"
+	for name, test := range map[string]struct {
+		memory c2.MemoryConfig
+		want   int
+	}{
+		"nothing":          {c2.MemoryConfig{SpillDir: t.TempDir()}, 0},
+		"a directory":      {c2.MemoryConfig{SpillDir: "/nonexistent"}, 1},
+		"one that is moot": {c2.MemoryConfig{SpillDir: "/nonexistent", SpillBytes: -1}, 0},
+		"what is off":      {c2.MemoryConfig{SpillDir: "/nonexistent", Off: true}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			settings(t, nil, "")
+			var log strings.Builder
+			server := newNode(t)
+			register[Bomb](t, server, "bomb", bomb{})
+			node := newNode(t, c2.SharedMemory(test.memory), c2.Logger(zerolog.New(&log).Level(zerolog.WarnLevel)))
+			connect[Bomb](t, node, "bomb", c2.At(server.Address()))
+			register[Counter](t, node, "counter", &counter{})
+			shutdown(t, node)
+			if got := strings.Count(log.String(), says); got != test.want || strings.Count(log.String(), "\n") != test.want {
+				t.Errorf("it is said %d times, want %d:\n%s", got, test.want, log.String())
+			}
+		})
+	}
+}
+
 // useDefault lets a test use the default node, which listens in a directory of the test's.
 func useDefault(t *testing.T) {
 	t.Helper()

@@ -152,6 +152,7 @@ func (n *Node) client(address string) (*sharedClient, error) {
 	}
 	c := n.clients[address]
 	if c == nil {
+		n.checkSharingLocked()
 		c = &sharedClient{Client: ipc.NewClient(address, ipc.Config{MaxPayload: n.settings.maxPayload, Memory: n.memory, Ended: n.holds.dropOrphans}), node: n}
 		n.clients[address] = c
 	}

@@ -40,6 +40,7 @@ type Node struct {
 	server  *ipc.Server // nil until there is something to serve
 	address string
 	closed  bool
+	checked bool          // what can be shared has been looked at
 	down    chan struct{} // closed when Shutdown is over
 
 	registered uint64 // how many resources there have been
@@ -169,6 +170,7 @@ func (n *Node) listenLocked() error {
 		return err
 	}
 	n.server = s
+	n.checkSharingLocked()
 	n.log.Info().Str("address", n.address).Msg("listening")
 	return nil
 }
