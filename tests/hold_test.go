@@ -17,6 +17,7 @@ import (
 	"github.com/ctwo-go/c2"
 	"github.com/ctwo-go/c2/codec"
 	"github.com/ctwo-go/c2/internal/leaktest"
+	"github.com/ctwo-go/c2/ipc"
 )
 
 // Table is columns.
@@ -46,7 +47,7 @@ type Store interface {
 	LoanedTable(ctx context.Context, n int) (Table, error)
 	// Unsent allocates n times, and sends nothing of it.
 	Unsent(ctx context.Context, n, times int) (int, error)
-	// Sum adds the points up, and tells whether they were the method's own.
+	// Sum adds the points up, where they are.
 	Sum(ctx context.Context, c Cloud) (float64, error)
 	// Keep keeps its argument, where it is, until Drop; Kept reads what was kept.
 	Keep(ctx context.Context, c Cloud) error
@@ -55,12 +56,13 @@ type Store interface {
 	// KeepLate calls KeepInput when it has returned; Late tells when that is done.
 	KeepLate(ctx context.Context, c Cloud) error
 	Late(ctx context.Context) error
-	// Stats are the server's.
+	// Stats and Memory are the server's.
 	Stats(ctx context.Context) (c2.HoldStatistics, error)
+	Memory(ctx context.Context) (ipc.MemoryStats, error)
 }
 
 type store struct {
-	_    c2.Policy `read:"Table,Cloud,Loaned,LoanedTable,Unsent,Sum,Kept"`
+	_    c2.Policy `read:"Table,Cloud,Loaned,LoanedTable,Unsent,Sum,Kept,Memory"`
 	node *c2.Node
 	pin  *c2.Pinned[float64]
 	kept Cloud
@@ -183,6 +185,8 @@ func (s *store) Late(context.Context) error {
 
 func (s *store) Stats(context.Context) (c2.HoldStatistics, error) { return s.node.HoldStats(), nil }
 
+func (s *store) Memory(context.Context) (ipc.MemoryStats, error) { return s.node.MemoryStats(), nil }
+
 func hostStore(node *c2.Node) error {
 	s, err := newStore(node)
 	if err != nil {
@@ -252,6 +256,30 @@ func TestHeldResults(t *testing.T) {
 	})
 }
 
+// TestHoldThatHasEnded expects results under it to be the caller's, as the memory that they came in is used again.
+func TestHoldThatHasEnded(t *testing.T) {
+	everywhere(t, func(p *placement) {
+		s := connectTo[Store](p, "store")
+		ctx, held := c2.Hold(p.Context())
+		held.Release()
+		c, err := s.Cloud(ctx, 50_000)
+		if err != nil {
+			p.Fatal(err)
+		}
+		for range 20 {
+			if _, err := s.Loaned(p.Context(), 100_000); err != nil {
+				p.Fatal(err)
+			}
+		}
+		if !reflect.DeepEqual(c, newCloud(50_000)) {
+			p.Error("what came under a hold that had ended has changed")
+		}
+		if stats := p.client.HoldStats(); stats.ActiveHolds != 0 || stats.HeldBytes != 0 {
+			p.Errorf("a hold that has ended holds %+v", stats)
+		}
+	})
+}
+
 // TestOwnedResults expects results without a hold to be the caller's, to keep and to change.
 func TestOwnedResults(t *testing.T) {
 	everywhere(t, func(p *placement) {
@@ -308,8 +336,31 @@ func TestLoans(t *testing.T) {
 				}
 			}
 		}
-		if _, err := s.Unsent(p.Context(), 50_000, 1000); err != nil { // 400 MB, if they stayed
-			p.Error(err)
+	})
+}
+
+// TestUnsentLoans allocates what is never sent, call after call, and expects each to find the memory of the last.
+func TestUnsentLoans(t *testing.T) {
+	everywhere(t, func(p *placement) {
+		s := connectTo[Store](p, "store")
+		call := func() (bytes uint64) {
+			_, err := s.Unsent(p.Context(), 50_000, 10) // 4 MB
+			memory, failed := s.Memory(p.Context())
+			if err := errors.Join(err, failed); err != nil {
+				p.Fatal(err)
+			}
+			return memory.Bytes
+		}
+		first := call()
+		if p.shares() && first < 4_000_000 {
+			p.Errorf("with 4 MB in use the server had %d bytes", first)
+		}
+		var last uint64
+		for range 50 {
+			last = call()
+		}
+		if last > first+32<<20 { // what a call has may go back when the next has begun
+			p.Errorf("the server had %d bytes of memory after one call, and has %d after 50 more", first, last)
 		}
 	})
 }
@@ -324,12 +375,17 @@ func TestLend(t *testing.T) {
 		}
 		defer loan.Release()
 		points := c2.Alloc[float64](ctx, 50_000)
-		for factor := range 5 { // the same memory again and again
+		const times = 5
+		attached := p.client.MemoryStats().Attached
+		for factor := range times { // the same memory again and again
 			fill(points, float64(factor))
 			got, err := s.Sum(ctx, Cloud{Points: points[100:], Parts: []Cloud{{Points: points}}})
 			if err != nil || got != sum(points[100:]) {
 				p.Errorf("the sum is %v, want %v (%v)", got, sum(points[100:]), err)
 			}
+		}
+		if n := p.client.MemoryStats().Attached - attached; p.shares() && n != times || !p.shares() && n != 0 {
+			p.Errorf("in %d calls what was lent was passed %d times without a copy", times, n)
 		}
 		if _, _, err := c2.Lend(p.Context(), 5); !errors.Is(err, c2.ErrInvalid) {
 			p.Errorf("lending to a number: %v", err)
