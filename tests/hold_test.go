@@ -519,6 +519,48 @@ func TestSmallIsNotHeld(t *testing.T) {
 	}
 }
 
+// Hopper is the contract of a resource whose write has a large result.
+type Hopper interface {
+	Fill(ctx context.Context, n int) ([]byte, error)
+	GetFills(ctx context.Context) (int, error)
+}
+
+type hopper struct{ fills int }
+
+func (h *hopper) Fill(_ context.Context, n int) ([]byte, error) {
+	h.fills++
+	return make([]byte, n), nil
+}
+
+func (h *hopper) GetFills(context.Context) (int, error) { return h.fills, nil }
+
+// TestBusyResult holds results until there is no memory for the next: that call is ErrBusy, and yet it ran, and says so.
+func TestBusyResult(t *testing.T) {
+	leaktest.Check(t)
+	server := newNode(t, c2.SharedMemory(c2.MemoryConfig{ConnBytes: 1 << 20, SpillBytes: -1, Wait: time.Millisecond}))
+	if err := c2.Register[Hopper]("hopper", &hopper{}, c2.On(server)); err != nil {
+		t.Fatal(err)
+	}
+	h, err := c2.Connect[Hopper](t.Context(), "hopper", c2.On(newNode(t)), c2.At(server.Address()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, held := c2.Hold(t.Context())
+	defer held.Release()
+	calls := 0
+	for err == nil && calls < 20 {
+		_, err = h.Fill(ctx, 200<<10)
+		calls++
+	}
+	var e *c2.Error
+	if !errors.Is(err, c2.ErrBusy) || !errors.As(err, &e) || !e.MayHaveRun || !strings.Contains(err.Error(), "may have run") {
+		t.Errorf("call %d ends with %v", calls, err)
+	}
+	if fills, err := h.GetFills(t.Context()); err != nil || fills != calls {
+		t.Errorf("of %d calls %d ran, %v", calls, fills, err)
+	}
+}
+
 // TestHoldStats counts on the client's side.
 func TestHoldStats(t *testing.T) {
 	server, client := newNode(t), newNode(t)
