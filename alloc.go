@@ -9,14 +9,14 @@ import (
 	"github.com/ctwo-go/c2/ipc"
 )
 
-// Alloc returns a slice of n elements that another process can be given without a copy: returned by a resource's method,
-// if ctx is the method's own, or passed to calls on the connection of [Lend], if ctx is from there. That holds for []byte, for slices of
-// numbers, by themselves or inside other values, and for the columns of a type that [codec.RegisterColumns] was told
-// of; any of them whole or in part, up to 255 in one call or answer. Slices of arrays and structs are encoded element by
-// element unless they are such columns.
+// Alloc returns a slice of n elements that another process can be given without a copy: returned by a resource's
+// method, if ctx is the method's own, or passed to calls on the connection of [Lend], if ctx is from there. That holds
+// for []byte, for slices of numbers, by themselves or inside other values, and for the columns of a type that
+// [codec.RegisterColumns] was told of; any of them whole or in part, up to 255 in one call or answer. Slices of arrays
+// and structs are encoded element by element unless they are such columns.
 //
-// Where there is no such memory, because the caller is in the same process or far away, or there is none left, or n is small,
-// it is ordinary memory, and sending it is a copy as ever. So it is for an E that is not a number, nor made of
+// Where there is no such memory, because the caller is in the same process or far away, or there is none left, or n is
+// small, it is ordinary memory, and sending it is a copy as ever. So it is for an E that is not a number, nor made of
 // numbers by arrays and structs.
 //
 // The content is undefined. The slice is the method's until it returns, or the caller's until its [Loan] is released;
@@ -129,9 +129,10 @@ func (l *Loan) Release() {
 // returns: for data that are read often and change seldom. It counts against no limit of [SharedMemory], but each takes a
 // descriptor: pin few large slices rather than many small ones.
 //
-// It must not be changed while somebody may read it. Where the system has no shared memory for it, or it was turned off, or
-// too many are pinned already, it is ordinary memory. Without [On] the node is the default one, so that [Configure] comes before. An E that is not a
-// number, nor made of numbers by arrays and structs, is an ErrInvalid, and so is an n below zero.
+// It must not be changed while somebody may read it. Where the system has no shared memory for it, or it was turned
+// off, or too many are pinned already, it is ordinary memory. Without [On] the node is the default one, so that
+// [Configure] comes before. An E that is not a number, nor made of numbers by arrays and structs, is an ErrInvalid, and
+// so is an n below zero.
 func Pin[E any](n int, opts ...NodeChoice) (*Pinned[E], error) {
 	var config connectConfig
 	for _, o := range opts {

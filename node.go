@@ -231,9 +231,10 @@ func (n *Node) Serve(ctx context.Context) error {
 }
 
 // Shutdown ends the node: it takes no more calls, waits for those in flight until ctx ends and then cancels the
-// contexts of those that came from other processes, withdraws every resource (calling their Shutdown methods, those registered last first), and closes its
-// connections. It returns the errors of the resources, joined, and the context's if that cut calls off. Calling it again
-// only waits for the end of the first call, or of ctx; what was registered is gone.
+// contexts of those that came from other processes, withdraws every resource (calling their Shutdown methods, those
+// registered last first), and closes its connections. It returns the errors of the resources, joined, and the context's
+// if that cut calls off. Calling it again only waits for the end of the first call, or of ctx; what was registered is
+// gone.
 func (n *Node) Shutdown(ctx context.Context) error {
 	n.mu.Lock()
 	if n.closed {

@@ -49,9 +49,10 @@ func Address(address string) NodeOption {
 	return nodeOption(func(c *nodeConfig) { c.address = &address })
 }
 
-// CallTimeout bounds the calls of methods that take no context, and of [Dynamic] without a deadline. In the resource's own
-// process it bounds the wait for the call's turn, as nothing can end a method that takes no context. Environment: C2_CALL_TIMEOUT, as Go writes durations
-// (30s, 1m30s). Default 30 s. Zero is no bound. A method that takes a context has only the bounds of that.
+// CallTimeout bounds the calls of methods that take no context, and of [Dynamic] without a deadline. In the resource's
+// own process it bounds the wait for the call's turn, as nothing can end a method that takes no context. Environment:
+// C2_CALL_TIMEOUT, as Go writes durations (30s, 1m30s). Default 30 s. Zero is no bound. A method that takes a context
+// has only the bounds of that.
 func CallTimeout(d time.Duration) NodeOption {
 	return nodeOption(func(c *nodeConfig) { c.callTimeout = &d })
 }

@@ -181,8 +181,8 @@ func TestFaultNoMemory(t *testing.T) { faultLacking(t, "memory") }
 // not end it.
 func TestFaultFileSize(t *testing.T) { faultLacking(t, "fsize") }
 
-// TestFaultNoMappings has a process that can't map anything, not its own memory either. Whoever shares with it learns that by
-// the loss of at most one call, and sends the next through the socket.
+// TestFaultNoMappings has a process that can't map anything, not its own memory either. Whoever shares with it learns
+// that by the loss of at most one call, and sends the next through the socket.
 func TestFaultNoMappings(t *testing.T) { faultLacking(t, "mappings") }
 
 // TestFaultIsLogged has a process say once, whatever it does, that it gets no shared memory.
