@@ -9,14 +9,14 @@ import (
 	"github.com/ctwo-go/c2/ipc"
 )
 
-// Alloc returns a slice of n elements that another process can be given without a copy: returned by a resource's method,
-// if ctx is the method's own, or passed to calls on the connection of [Lend], if ctx is from there. That holds for []byte, for slices of
-// numbers, by themselves or inside other values, and for the columns of a type that [codec.RegisterColumns] was told
-// of; any of them whole or in part, up to 255 in one call or answer. Slices of arrays and structs are encoded element by
-// element unless they are such columns.
+// Alloc returns a slice of n elements that another process can be given without a copy: returned by a resource's
+// method, if ctx is the method's own, or passed to calls on the connection of [Lend], if ctx is from there. That holds
+// for []byte, for slices of numbers, by themselves or inside other values, and for the columns of a type that
+// [codec.RegisterColumns] was told of; any of them whole or in part, up to 255 in one call or answer. Slices of arrays
+// and structs are encoded element by element unless they are such columns.
 //
-// Where there is no such memory, because the caller is in the same process or far away, or there is none left, or n is small,
-// it is ordinary memory, and sending it is a copy as ever. So it is for an E that is not a number, nor made of
+// Where there is no such memory, because the caller is in the same process or far away, or there is none left, or n is
+// small, it is ordinary memory, and sending it is a copy as ever. So it is for an E that is not a number, nor made of
 // numbers by arrays and structs.
 //
 // The content is undefined. The slice is the method's until it returns, or the caller's until its [Loan] is released;
@@ -77,17 +77,26 @@ func Lend(ctx context.Context, conn any) (context.Context, *Loan, error) {
 	return context.WithValue(ctx, loanKey{}, l), l, nil
 }
 
-// linkOf finds what is behind a connection. It is nil for one to this process.
+// linkOf finds what is behind a connection that is open. It is nil for one to this process.
 func linkOf(conn any) (*link, error) {
 	if d, ok := conn.(*Dynamic); ok && d != nil {
+		if d.closed.Load() {
+			return nil, connectionClosed().at(d.link.name, "")
+		}
 		return d.link, nil
 	}
 	p := proxyOf(conn)
-	if p == nil {
+	switch {
+	case p == nil:
 		return nil, newError(CodeInvalid, "Lend(%T): this did not come from Connect", conn)
+	case p.closed.Load():
+		return nil, connectionClosed().at(p.name, "")
 	}
 	if t, ok := p.target.(*remote); ok {
 		return t.link, nil
+	}
+	if p.node.isClosed() {
+		return nil, nodeClosed().at(p.name, "")
 	}
 	return nil, nil
 }
@@ -120,9 +129,10 @@ func (l *Loan) Release() {
 // returns: for data that are read often and change seldom. It counts against no limit of [SharedMemory], but each takes a
 // descriptor: pin few large slices rather than many small ones.
 //
-// It must not be changed while somebody may read it. Where the system has no shared memory for it, or it was turned off, or
-// too many are pinned already, it is ordinary memory. Without [On] the node is the default one, so that [Configure] comes before. An E that is not a
-// number, nor made of numbers by arrays and structs, is an ErrInvalid, and so is an n below zero.
+// It must not be changed while somebody may read it. Where the system has no shared memory for it, or it was turned
+// off, or too many are pinned already, it is ordinary memory. Without [On] the node is the default one, so that
+// [Configure] comes before. An E that is not a number, nor made of numbers by arrays and structs, is an ErrInvalid, and
+// so is an n below zero.
 func Pin[E any](n int, opts ...NodeChoice) (*Pinned[E], error) {
 	var config connectConfig
 	for _, o := range opts {
@@ -152,12 +162,18 @@ type Pinned[E any] struct {
 	slice  []E
 }
 
-// Slice is the memory. It must not be used after Release.
-func (p *Pinned[E]) Slice() []E { return p.slice }
+// Slice is the memory. It must not be used after Release. It is nil if p is.
+func (p *Pinned[E]) Slice() []E {
+	if p == nil {
+		return nil
+	}
+	return p.slice
+}
 
-// Release lets the memory go. Those who read it keep it for as long as they need it. It is idempotent.
+// Release lets the memory go. Those who read it keep it for as long as they need it. It is idempotent, and may be called
+// on nil.
 func (p *Pinned[E]) Release() {
-	if p.memory != nil {
+	if p != nil && p.memory != nil {
 		p.memory.Release()
 	}
 }

@@ -24,6 +24,7 @@ type nodeConfig struct {
 	maxPayload   *int64
 	memory       *MemoryConfig
 	polling      *time.Duration
+	sharing      *bool // whether there is shared memory
 	logger       *zerolog.Logger
 }
 
@@ -56,9 +57,9 @@ func (c *nodeConfig) resolve() (settings, error) {
 		drainTimeout: setting(&r, c.drainTimeout, "C2_DRAIN_TIMEOUT", defaultDrainTimeout, "a duration like 10s", parseDuration),
 		maxPayload:   setting(&r, c.maxPayload, "C2_MAX_PAYLOAD", ipc.DefaultMaxPayload, "a number of bytes above 0", parsePositive),
 	}
-	s.memory = r.memory(c.memory)
+	s.memory = r.memory(c.memory, c.sharing)
 	s.polling = setting(&r, c.polling, "C2_IPC_POLL", ipc.DefaultPoll, "a duration like 50us, or 0 for none", parseDuration)
-	level := setting(&r, nil, "C2_LOG_LEVEL", zerolog.WarnLevel, "debug, info, warn, error or disabled", parseLevel)
+	level := fromVariable(&r, "C2_LOG_LEVEL", zerolog.WarnLevel, "debug, info, warn, error or disabled", parseLevel)
 	if c.logger != nil {
 		s.logger = *c.logger
 	} else {
@@ -68,12 +69,9 @@ func (c *nodeConfig) resolve() (settings, error) {
 	r.check("DrainTimeout", s.drainTimeout >= 0, "a duration of 0 or more")
 	r.check("Polling", s.polling >= 0, "a duration of 0 or more")
 	r.check("MaxPayload", s.maxPayload > 0, "a number of bytes above 0")
-	if _, err := ipc.SocketPath(s.address); s.address != "" && err != nil {
-		source := "C2_ADDRESS"
-		if c.address != nil {
-			source = "Address"
-		}
-		r.faults = append(r.faults, fmt.Errorf("%s: %w", source, err))
+	r.checkAddress("C2_ADDRESS", fromVariable(&r, "C2_ADDRESS", "", "an address", parseText))
+	if c.address != nil {
+		r.checkAddress("Address", *c.address)
 	}
 	if err := errors.Join(r.faults...); err != nil {
 		return settings{}, newError(CodeInvalid, "%v", err)
@@ -82,13 +80,12 @@ func (c *nodeConfig) resolve() (settings, error) {
 }
 
 // memory finds the settings of shared memory: of a field that the option leaves zero, its variable's.
-func (r *resolver) memory(option *MemoryConfig) MemoryConfig {
+func (r *resolver) memory(option *MemoryConfig, sharing *bool) MemoryConfig {
 	var m MemoryConfig
 	if option != nil {
 		m = *option
-	} else {
-		m.Off = !setting(r, nil, "C2_IPC_SHM", true, "on or off", parseSwitch)
 	}
+	m.Off = !setting(r, sharing, "C2_IPC_SHM", true, "on or off", parseSwitch)
 	const size = "a number of bytes above 0"
 	m.Inline = int(setting(r, given(int64(m.Inline)), "C2_SHM_INLINE", 0, size, parsePositive))
 	m.Dedicated = int(setting(r, given(int64(m.Dedicated)), "C2_SHM_DEDICATED", 0, size, parsePositive))
@@ -127,11 +124,24 @@ func (r *resolver) check(option string, ok bool, want string) {
 	}
 }
 
-// setting is the value of one setting: the option's, else the variable's, else the default.
+// checkAddress finds fault with an address that the node is to have, unless it is empty.
+func (r *resolver) checkAddress(source, address string) {
+	if _, err := ipc.SocketPath(address); address != "" && err != nil {
+		r.faults = append(r.faults, fmt.Errorf("%s: %w", source, err))
+	}
+}
+
+// setting is the value of one setting: the option's, else the variable's, else the default. A variable that is wrong is a
+// fault even where the option has spoken: whoever set it expects it to do something.
 func setting[T any](r *resolver, option *T, variable string, otherwise T, want string, parse func(string) (T, error)) T {
+	v := fromVariable(r, variable, otherwise, want, parse)
 	if option != nil {
 		return *option
 	}
+	return v
+}
+
+func fromVariable[T any](r *resolver, variable string, otherwise T, want string, parse func(string) (T, error)) T {
 	text, ok := r.lookup(variable)
 	if !ok || text == "" {
 		return otherwise

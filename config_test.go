@@ -19,7 +19,10 @@ import (
 // settings gives the test an environment and a working directory with only these settings; an empty dotenv is no file.
 func settings(t *testing.T, environment map[string]string, dotenv string) {
 	t.Helper()
-	for _, name := range []string{"C2_ADDRESS", "C2_CALL_TIMEOUT", "C2_DRAIN_TIMEOUT", "C2_MAX_PAYLOAD", "C2_LOG_LEVEL"} {
+	for _, name := range []string{
+		"C2_ADDRESS", "C2_CALL_TIMEOUT", "C2_DRAIN_TIMEOUT", "C2_MAX_PAYLOAD", "C2_LOG_LEVEL", "C2_IPC_SHM", "C2_SHM_INLINE", "C2_SHM_DEDICATED",
+		"C2_SHM_CONN_BYTES", "C2_SHM_BYTES", "C2_SHM_SPILL_DIR", "C2_SHM_SPILL_BYTES", "C2_SHM_WAIT",
+	} {
 		t.Setenv(name, "") // so that it is restored
 		os.Unsetenv(name)
 	}
@@ -52,13 +55,12 @@ func TestWhichSettingHolds(t *testing.T) {
 		dotenv      string
 		want        string
 	}{
-		"default":                       {nil, nil, "", "ipc://c2-"},
-		".env":                          {nil, nil, "C2_ADDRESS=ipc://file", "ipc://file"},
-		"environment before .env":       {nil, map[string]string{"C2_ADDRESS": "ipc://environment"}, "C2_ADDRESS=ipc://file", "ipc://environment"},
-		"empty environment":             {nil, map[string]string{"C2_ADDRESS": ""}, "C2_ADDRESS=ipc://file", "ipc://c2-"},
-		"option before environment":     {[]c2.NodeOption{c2.Address("ipc://option")}, map[string]string{"C2_ADDRESS": "ipc://environment"}, "", "ipc://option"},
-		"the later option":              {[]c2.NodeOption{c2.Address("ipc://a"), c2.Address("ipc://b")}, nil, "", "ipc://b"},
-		"option before what is no good": {[]c2.NodeOption{c2.Address("ipc://option")}, map[string]string{"C2_ADDRESS": "nonsense"}, "", "ipc://option"},
+		"default":                   {nil, nil, "", "ipc://c2-"},
+		".env":                      {nil, nil, "C2_ADDRESS=ipc://file", "ipc://file"},
+		"environment before .env":   {nil, map[string]string{"C2_ADDRESS": "ipc://environment"}, "C2_ADDRESS=ipc://file", "ipc://environment"},
+		"empty environment":         {nil, map[string]string{"C2_ADDRESS": ""}, "C2_ADDRESS=ipc://file", "ipc://c2-"},
+		"option before environment": {[]c2.NodeOption{c2.Address("ipc://option")}, map[string]string{"C2_ADDRESS": "ipc://environment"}, "", "ipc://option"},
+		"the later option":          {[]c2.NodeOption{c2.Address("ipc://a"), c2.Address("ipc://b")}, nil, "", "ipc://b"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			settings(t, test.environment, test.dotenv)
@@ -102,6 +104,15 @@ func TestSettingsThatAreWrong(t *testing.T) {
 			wantError(t, err, c2.ErrInvalid, test.says)
 		})
 	}
+	t.Run("beside options", func(t *testing.T) {
+		settings(t, map[string]string{
+			"C2_ADDRESS": "nonsense", "C2_CALL_TIMEOUT": "soon", "C2_IPC_SHM": "nonsense", "C2_SHM_INLINE": "few", "C2_SHM_WAIT": "long",
+		}, "")
+		_, err := c2.NewNode(c2.Address("ipc://option"), c2.CallTimeout(time.Second), c2.SharedMemory(c2.MemoryConfig{Inline: 4096, Wait: time.Second}))
+		wantError(t, err, c2.ErrInvalid, `C2_ADDRESS: address "nonsense"`, `C2_CALL_TIMEOUT="soon"`, `C2_IPC_SHM="nonsense"`, `C2_SHM_INLINE="few"`, `C2_SHM_WAIT="long"`)
+		_, err = c2.NewNode(c2.UseSharedMemory(true))
+		wantError(t, err, c2.ErrInvalid, `C2_IPC_SHM="nonsense": want on or off`)
+	})
 	t.Run("several at once", func(t *testing.T) {
 		settings(t, map[string]string{"C2_CALL_TIMEOUT": "soon", "C2_MAX_PAYLOAD": "0"}, "C2_LOG_LEVEL=loud")
 		_, err := c2.NewNode(c2.DrainTimeout(-time.Second), c2.Address("demo"))
@@ -291,6 +302,34 @@ func TestLog(t *testing.T) {
 	})
 }
 
+// TestLogOfWhatIsLacking expects a node to say once why payloads will not go the way that its settings have.
+func TestLogOfWhatIsLacking(t *testing.T) {
+	const says = "there can be no files"
+	for name, test := range map[string]struct {
+		memory c2.MemoryConfig
+		want   int
+	}{
+		"nothing":          {c2.MemoryConfig{SpillDir: t.TempDir()}, 0},
+		"a directory":      {c2.MemoryConfig{SpillDir: "/nonexistent"}, 1},
+		"one that is moot": {c2.MemoryConfig{SpillDir: "/nonexistent", SpillBytes: -1}, 0},
+		"what is off":      {c2.MemoryConfig{SpillDir: "/nonexistent", Off: true}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			settings(t, nil, "")
+			var log strings.Builder
+			server := newNode(t)
+			register[Bomb](t, server, "bomb", bomb{})
+			node := newNode(t, c2.SharedMemory(test.memory), c2.Logger(zerolog.New(&log).Level(zerolog.WarnLevel)))
+			connect[Bomb](t, node, "bomb", c2.At(server.Address()))
+			register[Counter](t, node, "counter", &counter{})
+			shutdown(t, node)
+			if got := strings.Count(log.String(), says); got != test.want || strings.Count(log.String(), "\n") != test.want {
+				t.Errorf("it is said %d times, want %d:\n%s", got, test.want, log.String())
+			}
+		})
+	}
+}
+
 // useDefault lets a test use the default node, which listens in a directory of the test's.
 func useDefault(t *testing.T) {
 	t.Helper()
@@ -436,6 +475,32 @@ type sheet struct{}
 
 func (sheet) GetBytes(_ context.Context, n int) ([]byte, error) { return make([]byte, n), nil }
 
+// TestLaterOfTwoSwitches: an option that speaks of shared memory holds over those before it, one that does not leaves it.
+func TestLaterOfTwoSwitches(t *testing.T) {
+	settings(t, nil, "")
+	off, other, on := c2.SharedMemory(c2.MemoryConfig{Off: true}), c2.SharedMemory(c2.MemoryConfig{Inline: 1}), c2.UseSharedMemory(true)
+	for name, test := range map[string]struct {
+		options []c2.NodeOption
+		shares  bool
+	}{
+		"off, on":        {[]c2.NodeOption{off, on}, true},
+		"on, off":        {[]c2.NodeOption{on, off}, false},
+		"off, something": {[]c2.NodeOption{off, other}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			node := plainNode(t, test.options...)
+			pin, err := c2.Pin[int](100, c2.On(node))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer pin.Release()
+			if got := node.MemoryStats().Pinned > 0; got != test.shares {
+				t.Errorf("there is shared memory: %t, want %t", got, test.shares)
+			}
+		})
+	}
+}
+
 // TestSharedMemorySettings tells from the way that results go which setting holds.
 func TestSharedMemorySettings(t *testing.T) {
 	const size = 100 << 10
@@ -451,7 +516,11 @@ func TestSharedMemorySettings(t *testing.T) {
 		{"off by .env", nil, "C2_IPC_SHM=off", nil, func(s ipc.MemoryStats) uint64 { return s.Inline }},
 		{"on by variable, over .env", map[string]string{"C2_IPC_SHM": "on"}, "C2_IPC_SHM=off", nil, func(s ipc.MemoryStats) uint64 { return s.Block }},
 		{"off by option", nil, "", c2.SharedMemory(c2.MemoryConfig{Off: true}), func(s ipc.MemoryStats) uint64 { return s.Inline }},
-		{"on by option", map[string]string{"C2_IPC_SHM": "off"}, "", c2.SharedMemory(c2.MemoryConfig{}), func(s ipc.MemoryStats) uint64 { return s.Block }},
+		{"off by variable, beside an option for something else", map[string]string{"C2_IPC_SHM": "off"}, "", c2.SharedMemory(c2.MemoryConfig{Wait: time.Second}), func(s ipc.MemoryStats) uint64 { return s.Inline }},
+		{"off by .env, beside an option for something else", nil, "C2_IPC_SHM=off", c2.SharedMemory(c2.MemoryConfig{Wait: time.Second}), func(s ipc.MemoryStats) uint64 { return s.Inline }},
+		{"off by option, over the variable", map[string]string{"C2_IPC_SHM": "on"}, "", c2.SharedMemory(c2.MemoryConfig{Off: true}), func(s ipc.MemoryStats) uint64 { return s.Inline }},
+		{"on by option", map[string]string{"C2_IPC_SHM": "off"}, "", c2.UseSharedMemory(true), func(s ipc.MemoryStats) uint64 { return s.Block }},
+		{"off by the other option", nil, "", c2.UseSharedMemory(false), func(s ipc.MemoryStats) uint64 { return s.Inline }},
 		{"inline by variable", map[string]string{"C2_SHM_INLINE": "200000"}, "", nil, func(s ipc.MemoryStats) uint64 { return s.Inline }},
 		{"inline by option", map[string]string{"C2_SHM_INLINE": "10"}, "", c2.SharedMemory(c2.MemoryConfig{Inline: 200_000}), func(s ipc.MemoryStats) uint64 { return s.Inline }},
 		{"dedicated by variable", map[string]string{"C2_SHM_DEDICATED": "50000"}, "", nil, func(s ipc.MemoryStats) uint64 { return s.Dedicated }},
@@ -467,7 +536,7 @@ func TestSharedMemorySettings(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer server.Shutdown(t.Context())
-			client := newNode(t, c2.SharedMemory(c2.MemoryConfig{}))
+			client := newNode(t, c2.UseSharedMemory(true))
 			if err := c2.Register[Sheet]("sheet", sheet{}, c2.On(server)); err != nil {
 				t.Fatal(err)
 			}

@@ -55,5 +55,6 @@
 //
 // An error that the resource returned has its own text, and its identity where that was given a name by
 // [RegisterError]. All other errors are of type *[Error], with a sentinel for each code: errors.Is(err, c2.ErrBusy). A
-// call that failed on the way runs at most once, and Error.MayHaveRun tells whether it may have.
+// call that failed on the way runs at most once, and Error.MayHaveRun tells whether it may have. The sentinel alone does
+// not: most calls that get ErrBusy never ran, but one whose result finds no shared memory gets it too, and has run.
 package c2

@@ -61,7 +61,7 @@ func (d *Dynamic) Call(ctx context.Context, method string, args ...any) ([]any, 
 
 func (d *Dynamic) call(ctx context.Context, method string, args []any) ([]any, error) {
 	if d.closed.Load() {
-		return nil, newError(CodeClosed, "the connection to the resource was closed")
+		return nil, connectionClosed()
 	}
 	if _, has := ctx.Deadline(); !has {
 		var cancel context.CancelFunc

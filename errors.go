@@ -45,8 +45,9 @@ var (
 	ErrNotFound = errors.New("c2: not found")
 	// ErrUnavailable: the resource's process can't be reached, or went away during the call.
 	ErrUnavailable = errors.New("c2: unavailable")
-	// ErrBusy: a bound on waiting or concurrent calls, or on shared memory, was reached. The call did not run, unless
-	// Error.MayHaveRun says so: then there was no memory for its result, because the caller holds too much.
+	// ErrBusy: a bound on waiting or concurrent calls, or on shared memory, was reached. The call did not run and may be
+	// made again, unless Error.MayHaveRun is true: then the method ran, though it be one that writes, and only its result
+	// found no memory, because the caller holds too much. Look before calling again.
 	ErrBusy = errors.New("c2: busy")
 	// ErrClosed: this proxy or node was closed.
 	ErrClosed = errors.New("c2: closed")
@@ -151,6 +152,14 @@ func (e *Error) Unwrap() error { return e.cause }
 func newError(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
+
+// connectionClosed is the error of anything that is done with a proxy that was closed.
+func connectionClosed() *Error {
+	return newError(CodeClosed, "the connection to the resource was closed")
+}
+
+// nodeClosed is the error of anything that is done with a node after Shutdown.
+func nodeClosed() *Error { return newError(CodeClosed, "the node is shut down") }
 
 // invalid makes one ErrInvalid of all that is wrong, or nil if nothing is.
 func invalid(faults ...error) error {

@@ -19,17 +19,17 @@ import (
 //	defer held.Release()
 //	mesh, err := store.GetMesh(ctx)
 //
-// Any number of calls may share a hold; one that ends after Release gets copies. What they returned must not be written to, which ends the process where it lies in
-// shared memory, and not be read after Release.
+// Any number of calls may share a hold; one that ends after Release gets copies. What they returned must not be written
+// to, which ends the process where it lies in shared memory, and not be read after Release.
 //
 // Until then it stays as it is, even if the connection ends or the other process does. Reading it later all the same does no
 // more harm than that what is read may have changed, or be zero: memory that was given back stays mapped until a thousand
 // segments later, or 64 GiB (see package buddy).
 //
-// Memory that is held is missing to the resource's process; one that has none left for this connection answers ErrBusy. So a
-// hold that becomes garbage without having been released is logged, with the place where it was made, and counted.
-// A slice does not keep its hold alive, so the memory is not given back then, but when the connection ends or
-// [ReclaimLeaked] is called.
+// Memory that is held is missing to the resource's process; one that has none left for this connection answers ErrBusy,
+// to calls that have run (Error.MayHaveRun). So a hold that becomes garbage without having been released is logged,
+// with the place where it was made, and counted. A slice does not keep its hold alive, so the memory is not given back
+// then, but when the connection ends or [ReclaimLeaked] is called.
 func Hold(ctx context.Context) (context.Context, *Held) {
 	h := newHeld(1)
 	return context.WithValue(orBackground(ctx), heldKey{}, h), h
@@ -57,9 +57,9 @@ func newHeld(skip int) *Held {
 	return h
 }
 
-// Release gives the memory back. It is idempotent, and may be called on nil.
+// Release gives the memory back. It is idempotent, and may be called on nil and on the zero Held.
 func (h *Held) Release() {
-	if h == nil {
+	if h == nil || h.state == nil { // the zero Held, which nobody made
 		return
 	}
 	h.cleanup.Stop()
@@ -129,6 +129,13 @@ func (s *holdState) place() string {
 	return fmt.Sprintf("%s:%d %s", frame.File, frame.Line, frame.Function)
 }
 
+// copiedUpTo is the size in bytes of what is not worth a view if it came to a buffer of this process: the buffer has 512
+// bytes at least, however few of them a value needs, and a copy costs little beside the call.
+const copiedUpTo = 8 << 10
+
+// worthView tells whether values should stay where they arrived.
+func worthView(p *ipc.Payload) bool { return p.Shared() || len(p.Bytes()) > copiedUpTo }
+
 // read has decode read a payload, which is the caller's no longer: it is released, or kept by the hold of ctx if what
 // decode made lies in it.
 func (n *Node) read(ctx context.Context, p *ipc.Payload, decode func(view bool) (borrowed bool, err error)) error {
@@ -139,7 +146,7 @@ func (n *Node) read(ctx context.Context, p *ipc.Payload, decode func(view bool) 
 			p.Release()
 		}
 	}()
-	borrowed, err := decode(h != nil)
+	borrowed, err := decode(h != nil && worthView(p))
 	if err != nil || !borrowed || p.Private() {
 		return err
 	}
@@ -149,8 +156,9 @@ func (n *Node) read(ctx context.Context, p *ipc.Payload, decode func(view bool) 
 	return err
 }
 
-// HoldStatistics says what a node has of other processes' memory, and they of its. See [Hold] and [KeepInput]. Where a result
-// came through the socket, its hold may keep a buffer of this process instead, which counts as well while it does.
+// HoldStatistics says what a node has of other processes' memory, and they of its. See [Hold] and [KeepInput]. Of what came
+// through the socket nothing is held up to 8 KiB, as it is copied; of more a hold may keep a buffer of this process instead,
+// which counts as well while it does, by what is in it.
 type HoldStatistics struct {
 	ActiveHolds int           // holds, of either kind, that hold anything
 	HeldBytes   int64         // memory that they keep

@@ -21,3 +21,20 @@ func TestStatsOfNoNode(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestNothingToRelease: what nobody made can be released, as a deferred Release after an error does.
+func TestNothingToRelease(t *testing.T) {
+	var (
+		held   *c2.Held
+		loan   *c2.Loan
+		pinned *c2.Pinned[int]
+	)
+	for range 2 {
+		for _, r := range []interface{ Release() }{held, loan, pinned, &c2.Held{}, &c2.Loan{}, &c2.Pinned[int]{}} {
+			r.Release()
+		}
+	}
+	if s := pinned.Slice(); s != nil {
+		t.Errorf("the slice of no memory is %v", s)
+	}
+}

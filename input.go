@@ -9,7 +9,11 @@ import (
 
 // KeepInput lets a method that was named in [HoldInput] keep its arguments where they are beyond its return, until the
 // Held is released. ctx is the method's own. Where the arguments are the method's already, because they came from the
-// same process, say, or ctx is no such method's, there is nothing to hold; the Held is to be released all the same.
+// same process, say, or are small, or ctx is no such method's, there is nothing to hold; the Held is to be released all the
+// same.
+//
+// It must be called before the method returns: its arguments are given back then, and a goroutine that the method leaves
+// behind and that calls it later holds nothing, though the Held does not tell.
 func KeepInput(ctx context.Context) *Held {
 	h := newHeld(1)
 	if in, ok := orBackground(ctx).Value(inputKey{}).(*input); ok {

@@ -153,11 +153,12 @@ func (n *Node) client(address string) (*sharedClient, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.closed {
-		return nil, newError(CodeClosed, "the node is shut down")
+		return nil, nodeClosed()
 	}
 	c := n.clients[address]
 	if c == nil {
-		c = &sharedClient{Client: ipc.NewClient(address, ipc.Config{MaxPayload: n.settings.maxPayload, Memory: n.memory, Polling: n.polling, Ended: n.holds.dropOrphans}), node: n}
+		n.checkSharingLocked()
+		c = &sharedClient{Client: ipc.NewClient(address, n.ipcConfig()), node: n}
 		n.clients[address] = c
 	}
 	c.refs++

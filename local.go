@@ -40,7 +40,7 @@ func newLocal(e ownEndpoint, name string, c *contract) (*local, error) {
 func (t *local) bind() error {
 	r := t.node.find(t.name)
 	if r == nil && t.node.isClosed() {
-		return newError(CodeClosed, "the node is shut down")
+		return nodeClosed()
 	}
 	if r == nil {
 		return newError(CodeNotFound, "no resource of this name is registered in this process; "+

@@ -41,6 +41,7 @@ type Node struct {
 	server  *ipc.Server // nil until there is something to serve
 	address string
 	closed  bool
+	checked bool          // what can be shared has been looked at
 	down    chan struct{} // closed when Shutdown is over
 
 	registered uint64 // how many resources there have been
@@ -114,7 +115,7 @@ func (n *Node) add(r *resource) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.closed {
-		return newError(CodeClosed, "the node is shut down").at(r.name, "")
+		return nodeClosed().at(r.name, "")
 	}
 	table := n.resources.Load()
 	if table.byName[r.name] != nil {
@@ -165,13 +166,22 @@ func (n *Node) listenLocked() error {
 	if n.server != nil {
 		return nil
 	}
-	s, err := ipc.Listen(n.address, handler{n}, ipc.Config{MaxPayload: n.settings.maxPayload, Memory: n.memory, Polling: n.polling, ConnLost: n.connLost, Ended: n.holds.dropOrphans})
+	s, err := ipc.Listen(n.address, handler{n}, n.ipcConfig())
 	if err != nil {
 		return err
 	}
 	n.server = s
+	n.checkSharingLocked()
 	n.log.Info().Str("address", n.address).Msg("listening")
 	return nil
+}
+
+// ipcConfig is how the node's connections behave, those of its server and of its clients.
+func (n *Node) ipcConfig() ipc.Config {
+	return ipc.Config{
+		MaxPayload: n.settings.maxPayload, Memory: n.memory, Polling: n.polling,
+		ConnLost: n.connLost, Ended: n.holds.dropOrphans,
+	}
 }
 
 // logPanic logs what a resource, or a type of its, panicked with. It is called while the panic is recovered from.
@@ -210,7 +220,7 @@ func (n *Node) Serve(ctx context.Context) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	n.mu.Lock()
-	err := error(newError(CodeClosed, "the node is shut down"))
+	err := error(nodeClosed())
 	if !n.closed {
 		err = n.listenLocked()
 	}
@@ -230,9 +240,10 @@ func (n *Node) Serve(ctx context.Context) error {
 }
 
 // Shutdown ends the node: it takes no more calls, waits for those in flight until ctx ends and then cancels the
-// contexts of those that came from other processes, withdraws every resource (calling their Shutdown methods, those registered last first), and closes its
-// connections. It returns the errors of the resources, joined, and the context's if that cut calls off. Calling it again
-// only waits for the end of the first call, or of ctx; what was registered is gone.
+// contexts of those that came from other processes, withdraws every resource (calling their Shutdown methods, those
+// registered last first), and closes its connections. It returns the errors of the resources, joined, and the context's
+// if that cut calls off. Calling it again only waits for the end of the first call, or of ctx; what was registered is
+// gone.
 func (n *Node) Shutdown(ctx context.Context) error {
 	n.mu.Lock()
 	if n.closed {

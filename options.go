@@ -49,9 +49,10 @@ func Address(address string) NodeOption {
 	return nodeOption(func(c *nodeConfig) { c.address = &address })
 }
 
-// CallTimeout bounds the calls of methods that take no context, and of [Dynamic] without a deadline. In the resource's own
-// process it bounds the wait for the call's turn, as nothing can end a method that takes no context. Environment: C2_CALL_TIMEOUT, as Go writes durations
-// (30s, 1m30s). Default 30 s. Zero is no bound. A method that takes a context has only the bounds of that.
+// CallTimeout bounds the calls of methods that take no context, and of [Dynamic] without a deadline. In the resource's
+// own process it bounds the wait for the call's turn, as nothing can end a method that takes no context. Environment:
+// C2_CALL_TIMEOUT, as Go writes durations (30s, 1m30s). Default 30 s. Zero is no bound. A method that takes a context
+// has only the bounds of that.
 func CallTimeout(d time.Duration) NodeOption {
 	return nodeOption(func(c *nodeConfig) { c.callTimeout = &d })
 }
@@ -80,9 +81,21 @@ type MemoryConfig = ipc.MemoryConfig
 // SharedMemory says which way the node's payloads go to other processes of this host, and bounds the memory for them. A
 // field that is zero has its environment variable's value, else its default: Off C2_IPC_SHM (on or off), Inline
 // C2_SHM_INLINE, Dedicated C2_SHM_DEDICATED, ConnBytes C2_SHM_CONN_BYTES, MaxBytes C2_SHM_BYTES, SpillDir C2_SHM_SPILL_DIR,
-// SpillBytes C2_SHM_SPILL_BYTES, Wait C2_SHM_WAIT. Nobody has to know them: the defaults suit.
+// SpillBytes C2_SHM_SPILL_BYTES, Wait C2_SHM_WAIT. Nobody has to know them: the defaults suit. An Off that is false leaves
+// C2_IPC_SHM=off in force: see [UseSharedMemory].
 func SharedMemory(config MemoryConfig) NodeOption {
-	return nodeOption(func(c *nodeConfig) { c.memory = &config })
+	return nodeOption(func(c *nodeConfig) {
+		c.memory = &config
+		if config.Off {
+			c.sharing = new(bool)
+		}
+	})
+}
+
+// UseSharedMemory turns shared memory on or off, in both directions, whatever C2_IPC_SHM says. Default: as that says, else
+// on. Of this and an Off of [SharedMemory] the later one holds.
+func UseSharedMemory(on bool) NodeOption {
+	return nodeOption(func(c *nodeConfig) { c.sharing = &on })
 }
 
 // Polling is for how long one who waits for another process of this host may look again and again before it sleeps. That makes

@@ -136,7 +136,7 @@ func (n *Node) endpoint(address string) (endpoint, error) {
 func (p *proxy) Invoke(i int, args []reflect.Value) []reflect.Value {
 	m := p.contract.methods[i]
 	if p.closed.Load() {
-		return m.fail(newError(CodeClosed, "the connection to the resource was closed").at(p.name, m.name))
+		return m.fail(connectionClosed().at(p.name, m.name))
 	}
 	ctx := context.Background()
 	if m.context {

@@ -118,9 +118,9 @@ func (s *serving) done() {
 // takeArgs reads the list of arguments. The input is nil if they are the method's own.
 func (s *serving) takeArgs(ctx context.Context, n *Node, m *boundMethod, req request) (*input, error) {
 	p := req.Take()
-	if !m.holdsInput {
+	if !m.holdsInput || !worthView(p) {
 		defer p.Release()
-		_, err := s.decodeArgs(ctx, m, p)
+		_, err := s.decodeArgs(ctx, m, p, false)
 		return nil, err
 	}
 	in := &input{node: n, payload: p}
@@ -130,20 +130,20 @@ func (s *serving) takeArgs(ctx context.Context, n *Node, m *boundMethod, req req
 			in.end()
 		}
 	}()
-	borrowed, err := s.decodeArgs(context.WithValue(ctx, inputKey{}, in), m, p)
+	borrowed, err := s.decodeArgs(context.WithValue(ctx, inputKey{}, in), m, p, true)
 	if lasts = borrowed && err == nil; !lasts {
 		return nil, err
 	}
 	return in, nil
 }
 
-func (s *serving) decodeArgs(ctx context.Context, m *boundMethod, p *ipc.Payload) (borrowed bool, err error) {
+func (s *serving) decodeArgs(ctx context.Context, m *boundMethod, p *ipc.Payload, view bool) (borrowed bool, err error) {
 	s.args = append(s.args[:0], reflect.Value{})
 	if m.context {
 		s.ctx = ctx
 		s.args = append(s.args, reflect.ValueOf(&s.ctx).Elem())
 	}
-	s.args, borrowed, err = decodeValues(s.args, m.params, p, m.holdsInput, "argument")
+	s.args, borrowed, err = decodeValues(s.args, m.params, p, view, "argument")
 	return borrowed, err
 }
 

@@ -575,13 +575,33 @@ func TestAttachedAmplification(t *testing.T) {
 	if len(views) != 1000 || &views[0][0] != &views[999][0] {
 		t.Error("views are not free to overlap")
 	}
-	lot := make([]byte, 1<<20)
-	many := make([][]byte, 1<<16)
-	for i := range many {
-		many[i] = lot
-	}
-	if _, _, err := must(codec.For(reflect.TypeFor[int]())).DecodeWith([]byte{1}, codec.Decoding{Attachments: many}, reflect.New(reflect.TypeFor[int]()).Elem()); err != nil {
-		t.Error(err)
+}
+
+// TestMemoryAttachedTwiceCountsOnce attaches the same memory in many ways: what may be copied of it does not grow.
+func TestMemoryAttachedTwiceCountsOnce(t *testing.T) {
+	const size = 1 << 20
+	lot := make([]byte, 2*size)
+	fits, tooMany := (64+2*4)<<20/size-1, (64+2*4)<<20/size+1
+	for name, attachments := range map[string][][]byte{
+		"once":         {lot},
+		"in pieces":    {lot[:size], {}, lot[size:], nil},
+		"again":        slices.Repeat([][]byte{lot}, 255),
+		"overlapping":  {lot[1000:], lot[:size], lot[size/2 : size], lot[size-1:]},
+		"out of order": {lot[size:], lot[:size], lot[size/2 : 3*size/2]},
+	} {
+		// What is copied is the beginning of the first that is long enough.
+		index := slices.IndexFunc(attachments, func(a []byte) bool { return len(a) >= size })
+		ref := unhex(t, fmt.Sprintf("da6332000283%02x001a00100000", index))
+		var got [][]byte
+		for n, want := range map[int]string{fits: "", tooMany: "needs far more memory"} {
+			item := append([]byte{0x98, byte(n)}, bytes.Repeat(ref, n)...)
+			_, _, err := must(codec.For(reflect.TypeOf(got))).DecodeWith(item, codec.Decoding{Attachments: attachments}, reflect.ValueOf(&got).Elem())
+			if want != "" {
+				wantError(t, err, want)
+			} else if err != nil {
+				t.Errorf("%s: %d copies of a MiB: %v", name, n, err)
+			}
+		}
 	}
 }
 

@@ -17,13 +17,16 @@ type dec struct {
 	attachments [][]byte
 	view        bool // values may lie in the input
 	own         bool // src is the receiver's own
+
+	spans []span // of attachedSize
 }
 
 func (d *dec) start(src []byte, in *Decoding) {
-	*d = dec{src: src, attachments: in.Attachments, view: in.View, own: in.Own}
+	*d = dec{src: src, attachments: in.Attachments, view: in.View, own: in.Own, spans: d.spans}
 	d.memory = memoryBase + memoryPerByte*len(src)
-	for _, a := range in.Attachments {
-		d.memory += memoryPerAttached * min(len(a), (math.MaxInt-d.memory)/memoryPerAttached)
+	if len(d.attachments) > 0 {
+		most := uintptr(math.MaxInt-d.memory) / memoryPerAttached
+		d.memory += memoryPerAttached * int(min(d.attachedSize(), most))
 	}
 }
 

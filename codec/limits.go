@@ -22,7 +22,7 @@ const (
 	memoryPerByte = 32
 
 	// Attached memory adds less, as it can only be copied: but more than once, by a value that
-	// has it in several places.
+	// has it in several places. Memory that is attached twice adds no more than if it were once.
 	memoryPerAttached = 4
 )
 

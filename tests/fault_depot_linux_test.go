@@ -122,6 +122,7 @@ type depotSetup struct {
 	Fault   string // one of faults; what the process lacks
 	Count   int    // of clients that one process is
 	Alone   bool   // the calls are those that run alone
+	Log     string // a file for the node's log; none if empty
 }
 
 func (s depotSetup) String() string {
@@ -148,7 +149,15 @@ func depotRole(role func(depotSetup) error) func([]string) error {
 }
 
 func (s depotSetup) newNode(opts ...c2.NodeOption) (*c2.Node, error) {
-	return c2.NewNode(append(opts, c2.SharedMemory(s.Memory), c2.Logger(zerolog.Nop()))...)
+	log := zerolog.Nop()
+	if s.Log != "" {
+		f, err := os.Create(s.Log)
+		if err != nil {
+			return nil, err
+		}
+		log = zerolog.New(f).Level(zerolog.WarnLevel)
+	}
+	return c2.NewNode(append(opts, c2.SharedMemory(s.Memory), c2.Logger(log))...)
 }
 
 func (s depotSetup) connect() (Depot, error) {

@@ -181,8 +181,8 @@ func storeKeeper(args []string) error {
 
 const keptPoints = 40_000
 
-// TestFaultKeptOfKilled has a resource keep arguments of a client that is killed: they stay for as long as it keeps them, and
-// no longer.
+// TestFaultKeptOfKilled has a resource keep arguments of a client that is killed: they stay for as long as it keeps
+// them, and no longer.
 func TestFaultKeptOfKilled(t *testing.T) {
 	leaktest.Check(t)
 	server := newNode(t)

@@ -181,9 +181,30 @@ func TestFaultNoMemory(t *testing.T) { faultLacking(t, "memory") }
 // not end it.
 func TestFaultFileSize(t *testing.T) { faultLacking(t, "fsize") }
 
-// TestFaultNoMappings has a process that can't map anything, not its own memory either. Whoever shares with it learns that by
-// the loss of at most one call, and sends the next through the socket.
+// TestFaultNoMappings has a process that can't map anything, not its own memory either. Whoever shares with it learns
+// that by the loss of at most one call, and sends the next through the socket.
 func TestFaultNoMappings(t *testing.T) { faultLacking(t, "mappings") }
+
+// TestFaultIsLogged has a process say once, whatever it does, that it gets no shared memory.
+func TestFaultIsLogged(t *testing.T) {
+	skipUnless(t, "memfd")
+	leaktest.Check(t)
+	log := filepath.Join(t.TempDir(), "log")
+	_, address := startDepot(t, depotSetup{Fault: "memfd", Log: log})
+	for range 2 {
+		d, _ := connectDepot(t, address, c2.MemoryConfig{})
+		if err := bothWays(t.Context(), d, largeSizes[0]); err != nil {
+			t.Error(err)
+		}
+		if err := c2.Close(d); err != nil {
+			t.Error(err)
+		}
+	}
+	text, err := os.ReadFile(log)
+	if err != nil || strings.Count(string(text), "\n") != 1 || !strings.Contains(string(text), "memfd_create") {
+		t.Errorf("the log is %q, %v", text, err)
+	}
+}
 
 func faultLacking(t *testing.T, fault string) {
 	skipUnless(t, fault)

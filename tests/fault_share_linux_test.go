@@ -150,8 +150,8 @@ func expectDedicated(t *testing.T, d Depot, client *c2.Node) {
 	}
 }
 
-// TestFaultForeignBlocks has a client give back what another one holds: to the server the first is the one that lies, and the
-// second has what it had.
+// TestFaultForeignBlocks has a client give back what another one holds: to the server the first is the one that lies,
+// and the second has what it had.
 func TestFaultForeignBlocks(t *testing.T) {
 	leaktest.Check(t)
 	_, address := startDepot(t, depotSetup{})

@@ -16,6 +16,8 @@ import (
 
 	"github.com/ctwo-go/c2"
 	"github.com/ctwo-go/c2/codec"
+	"github.com/ctwo-go/c2/internal/leaktest"
+	"github.com/ctwo-go/c2/ipc"
 )
 
 // Table is columns.
@@ -45,28 +47,33 @@ type Store interface {
 	LoanedTable(ctx context.Context, n int) (Table, error)
 	// Unsent allocates n times, and sends nothing of it.
 	Unsent(ctx context.Context, n, times int) (int, error)
-	// Sum adds the points up, and tells whether they were the method's own.
+	// Sum adds the points up, where they are.
 	Sum(ctx context.Context, c Cloud) (float64, error)
 	// Keep keeps its argument, where it is, until Drop; Kept reads what was kept.
 	Keep(ctx context.Context, c Cloud) error
 	Kept(ctx context.Context) (float64, error)
 	Drop(ctx context.Context) error
-	// Stats are the server's.
+	// KeepLate calls KeepInput when it has returned; Late tells when that is done.
+	KeepLate(ctx context.Context, c Cloud) error
+	Late(ctx context.Context) error
+	// Stats and Memory are the server's.
 	Stats(ctx context.Context) (c2.HoldStatistics, error)
+	Memory(ctx context.Context) (ipc.MemoryStats, error)
 }
 
 type store struct {
-	_    c2.Policy `read:"Table,Cloud,Loaned,LoanedTable,Unsent,Sum,Kept"`
+	_    c2.Policy `read:"Table,Cloud,Loaned,LoanedTable,Unsent,Sum,Kept,Memory"`
 	node *c2.Node
 	pin  *c2.Pinned[float64]
 	kept Cloud
 	held *c2.Held
+	late chan *c2.Held
 }
 
 const pinnedRows = 100_000
 
 func newStore(node *c2.Node) (*store, error) {
-	s := &store{node: node}
+	s := &store{node: node, late: make(chan *c2.Held, 1)}
 	var err error
 	if s.pin, err = c2.Pin[float64](pinnedRows, c2.On(node)); err != nil {
 		return nil, err
@@ -162,14 +169,30 @@ func (s *store) Drop(context.Context) error {
 	return nil
 }
 
+func (s *store) KeepLate(ctx context.Context, _ Cloud) error {
+	go func() {
+		<-ctx.Done() // which ends with the call
+		s.late <- c2.KeepInput(ctx)
+	}()
+	return nil
+}
+
+func (s *store) Late(context.Context) error {
+	s.held.Release()
+	s.held = <-s.late
+	return nil
+}
+
 func (s *store) Stats(context.Context) (c2.HoldStatistics, error) { return s.node.HoldStats(), nil }
+
+func (s *store) Memory(context.Context) (ipc.MemoryStats, error) { return s.node.MemoryStats(), nil }
 
 func hostStore(node *c2.Node) error {
 	s, err := newStore(node)
 	if err != nil {
 		return err
 	}
-	return c2.Register[Store]("store", s, c2.On(node), c2.HoldInput("Sum", "Keep"))
+	return c2.Register[Store]("store", s, c2.On(node), c2.HoldInput("Sum", "Keep", "KeepLate"))
 }
 
 // shares tells whether the placement has shared memory.
@@ -233,6 +256,30 @@ func TestHeldResults(t *testing.T) {
 	})
 }
 
+// TestHoldThatHasEnded expects results under it to be the caller's, as the memory that they came in is used again.
+func TestHoldThatHasEnded(t *testing.T) {
+	everywhere(t, func(p *placement) {
+		s := connectTo[Store](p, "store")
+		ctx, held := c2.Hold(p.Context())
+		held.Release()
+		c, err := s.Cloud(ctx, 50_000)
+		if err != nil {
+			p.Fatal(err)
+		}
+		for range 20 {
+			if _, err := s.Loaned(p.Context(), 100_000); err != nil {
+				p.Fatal(err)
+			}
+		}
+		if !reflect.DeepEqual(c, newCloud(50_000)) {
+			p.Error("what came under a hold that had ended has changed")
+		}
+		if stats := p.client.HoldStats(); stats.ActiveHolds != 0 || stats.HeldBytes != 0 {
+			p.Errorf("a hold that has ended holds %+v", stats)
+		}
+	})
+}
+
 // TestOwnedResults expects results without a hold to be the caller's, to keep and to change.
 func TestOwnedResults(t *testing.T) {
 	everywhere(t, func(p *placement) {
@@ -289,8 +336,31 @@ func TestLoans(t *testing.T) {
 				}
 			}
 		}
-		if _, err := s.Unsent(p.Context(), 50_000, 1000); err != nil { // 400 MB, if they stayed
-			p.Error(err)
+	})
+}
+
+// TestUnsentLoans allocates what is never sent, call after call, and expects each to find the memory of the last.
+func TestUnsentLoans(t *testing.T) {
+	everywhere(t, func(p *placement) {
+		s := connectTo[Store](p, "store")
+		call := func() (bytes uint64) {
+			_, err := s.Unsent(p.Context(), 50_000, 10) // 4 MB
+			memory, failed := s.Memory(p.Context())
+			if err := errors.Join(err, failed); err != nil {
+				p.Fatal(err)
+			}
+			return memory.Bytes
+		}
+		first := call()
+		if p.shares() && first < 4_000_000 {
+			p.Errorf("with 4 MB in use the server had %d bytes", first)
+		}
+		var last uint64
+		for range 50 {
+			last = call()
+		}
+		if last > first+32<<20 { // what a call has may go back when the next has begun
+			p.Errorf("the server had %d bytes of memory after one call, and has %d after 50 more", first, last)
 		}
 	})
 }
@@ -305,17 +375,64 @@ func TestLend(t *testing.T) {
 		}
 		defer loan.Release()
 		points := c2.Alloc[float64](ctx, 50_000)
-		for factor := range 5 { // the same memory again and again
+		const times = 5
+		attached := p.client.MemoryStats().Attached
+		for factor := range times { // the same memory again and again
 			fill(points, float64(factor))
 			got, err := s.Sum(ctx, Cloud{Points: points[100:], Parts: []Cloud{{Points: points}}})
 			if err != nil || got != sum(points[100:]) {
 				p.Errorf("the sum is %v, want %v (%v)", got, sum(points[100:]), err)
 			}
 		}
+		if n := p.client.MemoryStats().Attached - attached; p.shares() && n != times || !p.shares() && n != 0 {
+			p.Errorf("in %d calls what was lent was passed %d times without a copy", times, n)
+		}
 		if _, _, err := c2.Lend(p.Context(), 5); !errors.Is(err, c2.ErrInvalid) {
 			p.Errorf("lending to a number: %v", err)
 		}
 	})
+}
+
+// TestLendToClosed: lending fails as a call does. Another proxy of the same connection is open all the while.
+func TestLendToClosed(t *testing.T) {
+	everywhere(t, func(p *placement) {
+		connectTo[Store](p, "store")
+		proxy := connectTo[Store](p, "store")
+		dynamic, err := c2.ConnectDynamic(p.Context(), "store", p.opts...)
+		if err != nil {
+			p.Fatal(err)
+		}
+		for name, conn := range map[string]any{"a proxy": proxy, "a dynamic one": dynamic} {
+			if err := c2.Close(conn); err != nil {
+				p.Fatal(err)
+			}
+			ctx, loan, err := c2.Lend(p.Context(), conn)
+			if !errors.Is(err, c2.ErrClosed) || !strings.Contains(err.Error(), "store") || loan != nil || ctx != p.Context() {
+				p.Errorf("lending to %s that is closed: %v", name, err)
+			}
+		}
+	})
+}
+
+// TestLendByClosedNode: nor is there anything to lend to by a node that is shut down.
+func TestLendByClosedNode(t *testing.T) {
+	leaktest.Check(t)
+	server, client := newNode(t), newNode(t)
+	if err := hostStore(server); err != nil {
+		t.Fatal(err)
+	}
+	for _, node := range []*c2.Node{client, server} {
+		s, err := c2.Connect[Store](t.Context(), "store", c2.On(node), c2.At(server.Address()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := node.Shutdown(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := c2.Lend(t.Context(), s); !errors.Is(err, c2.ErrClosed) {
+			t.Errorf("lending by %s: %v", node.Address(), err)
+		}
+	}
 }
 
 // TestKeptInput has a resource keep its arguments, for longer than the call and than the connection.
@@ -346,6 +463,102 @@ func TestKeptInput(t *testing.T) {
 			p.Errorf("after Release the server holds %d bytes in %d holds (%v)", stats.HeldBytes, stats.ActiveHolds, err)
 		}
 	})
+}
+
+// TestInputKeptTooLate has a goroutine ask to keep the arguments of a method that has returned: they have gone home.
+func TestInputKeptTooLate(t *testing.T) {
+	leaktest.Check(t)
+	server, client := newNode(t), newNode(t)
+	if err := hostStore(server); err != nil {
+		t.Fatal(err)
+	}
+	s, err := c2.Connect[Store](t.Context(), "store", c2.On(client), c2.At(server.Address()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(s.KeepLate(t.Context(), newCloud(50_000)), s.Late(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	if stats := server.HoldStats(); stats.ActiveHolds != 0 || stats.HeldBytes != 0 {
+		t.Errorf("too late, and yet the server holds %+v", stats)
+	}
+	eventually(t, "the client has its memory back", func() bool { return client.HoldStats().LentBlocks == 0 })
+}
+
+// TestSmallIsNotHeld expects what is small to be copied where a hold would keep a whole buffer for it.
+func TestSmallIsNotHeld(t *testing.T) {
+	server, client := newNode(t), newNode(t)
+	if err := hostStore(server); err != nil {
+		t.Fatal(err)
+	}
+	s, err := c2.Connect[Store](t.Context(), "store", c2.On(client), c2.At(server.Address()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, held := c2.Hold(t.Context())
+	defer held.Release()
+	for _, n := range []int{1, 100} {
+		c, err := s.Cloud(ctx, n)
+		if err != nil || !reflect.DeepEqual(c, newCloud(n)) {
+			t.Errorf("%d points: %v", n, err)
+		}
+		for i := range c.Raw {
+			c.Raw[i]++ // the caller's own
+		}
+		if err := s.Keep(t.Context(), newCloud(n)); err != nil {
+			t.Fatal(err)
+		}
+		for side, node := range map[string]*c2.Node{"client": client, "server": server} {
+			if stats := node.HoldStats(); stats.ActiveHolds != 0 || stats.HeldBytes != 0 {
+				t.Errorf("of %d points the %s holds %+v", n, side, stats)
+			}
+		}
+	}
+	if got, err := s.Kept(t.Context()); err != nil || got != sum(newCloud(100).Points) {
+		t.Errorf("what was kept has the sum %v, %v", got, err)
+	}
+}
+
+// Hopper is the contract of a resource whose write has a large result.
+type Hopper interface {
+	Fill(ctx context.Context, n int) ([]byte, error)
+	GetFills(ctx context.Context) (int, error)
+}
+
+type hopper struct{ fills int }
+
+func (h *hopper) Fill(_ context.Context, n int) ([]byte, error) {
+	h.fills++
+	return make([]byte, n), nil
+}
+
+func (h *hopper) GetFills(context.Context) (int, error) { return h.fills, nil }
+
+// TestBusyResult holds results until there is no memory for the next: that call is ErrBusy, and yet it ran, and says so.
+func TestBusyResult(t *testing.T) {
+	leaktest.Check(t)
+	server := newNode(t, c2.SharedMemory(c2.MemoryConfig{ConnBytes: 1 << 20, SpillBytes: -1, Wait: time.Millisecond}))
+	if err := c2.Register[Hopper]("hopper", &hopper{}, c2.On(server)); err != nil {
+		t.Fatal(err)
+	}
+	h, err := c2.Connect[Hopper](t.Context(), "hopper", c2.On(newNode(t)), c2.At(server.Address()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, held := c2.Hold(t.Context())
+	defer held.Release()
+	calls := 0
+	for err == nil && calls < 20 {
+		_, err = h.Fill(ctx, 200<<10)
+		calls++
+	}
+	var e *c2.Error
+	if !errors.Is(err, c2.ErrBusy) || !errors.As(err, &e) || !e.MayHaveRun || !strings.Contains(err.Error(), "may have run") {
+		t.Errorf("call %d ends with %v", calls, err)
+	}
+	if fills, err := h.GetFills(t.Context()); err != nil || fills != calls {
+		t.Errorf("of %d calls %d ran, %v", calls, fills, err)
+	}
 }
 
 // TestHoldStats counts on the client's side.

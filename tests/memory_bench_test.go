@@ -9,8 +9,8 @@ import (
 	"github.com/ctwo-go/c2/codec"
 )
 
-// BenchmarkSharedMemory writes numbers to shared memory, and reads a copy of them out of it, as calls do, beside copies of as
-// many bytes. By turns; medians are reported.
+// BenchmarkSharedMemory writes numbers to shared memory, and reads a copy of them out of it, as calls do, beside copies
+// of as many bytes. By turns; medians are reported.
 func BenchmarkSharedMemory(b *testing.B) {
 	for _, size := range []int{1 << 20, 4 << 20, 16 << 20, 64 << 20, 256 << 20} {
 		b.Run(sizeName(size), func(b *testing.B) { benchmarkSharedMemory(b, size) })

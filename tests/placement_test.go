@@ -20,42 +20,43 @@ import (
 // placement is one of the places where a resource can be, as seen by a client.
 type placement struct {
 	*testing.T
-	name string
-	opts []c2.ConnectOption
+	name   string
+	client *c2.Node
+	opts   []c2.ConnectOption
 }
 
-// placements are where the suite runs.
+// placements are where the suite runs. Each place is the client's node and the address at which it finds the resources.
 var placements = []struct {
 	name  string
-	place func(*testing.T) []c2.ConnectOption
+	place func(*testing.T) (client *c2.Node, address string)
 }{
-	{"process", func(t *testing.T) []c2.ConnectOption {
+	{"process", func(t *testing.T) (*c2.Node, string) {
 		node := newNode(t)
 		if err := hostSuite(node); err != nil {
 			t.Fatal(err)
 		}
-		return []c2.ConnectOption{c2.On(node)}
+		return node, ""
 	}},
 	// Both ends in this process, where the race detector sees them.
-	{"ipc", func(t *testing.T) []c2.ConnectOption { return hostNearby(t, c2.MemoryConfig{}) }},
-	{"ipc without shared memory", func(t *testing.T) []c2.ConnectOption { return hostNearby(t, c2.MemoryConfig{Off: true}) }},
-	{"ipc with all in shared memory", func(t *testing.T) []c2.ConnectOption {
+	{"ipc", func(t *testing.T) (*c2.Node, string) { return hostNearby(t, c2.MemoryConfig{}) }},
+	{"ipc without shared memory", func(t *testing.T) (*c2.Node, string) { return hostNearby(t, c2.MemoryConfig{Off: true}) }},
+	{"ipc with all in shared memory", func(t *testing.T) (*c2.Node, string) {
 		return hostNearby(t, c2.MemoryConfig{Inline: 1, Dedicated: 64 << 10, ConnBytes: 64 << 20, SpillBytes: -1})
 	}},
-	{"two processes", func(t *testing.T) []c2.ConnectOption {
+	{"two processes", func(t *testing.T) (*c2.Node, string) {
 		address := "ipc://" + t.TempDir() + "/suite.sock"
 		start(t, "suite", address)
-		return []c2.ConnectOption{c2.On(newNode(t)), c2.At(address)}
+		return newNode(t), address
 	}},
 }
 
 // hostNearby serves the suite from one node of this process to another.
-func hostNearby(t *testing.T, memory c2.MemoryConfig) []c2.ConnectOption {
+func hostNearby(t *testing.T, memory c2.MemoryConfig) (client *c2.Node, address string) {
 	server := newNode(t, c2.SharedMemory(memory))
 	if err := hostSuite(server); err != nil {
 		t.Fatal(err)
 	}
-	return []c2.ConnectOption{c2.On(newNode(t, c2.SharedMemory(memory))), c2.At(server.Address())}
+	return newNode(t, c2.SharedMemory(memory)), server.Address()
 }
 
 // newNode makes a node that ends with the test. It listens, if at all, in a directory of the test's.
@@ -85,7 +86,8 @@ func everywhere(t *testing.T, test func(p *placement)) {
 	for _, pl := range placements {
 		t.Run(pl.name, func(t *testing.T) {
 			leaktest.Check(t)
-			test(&placement{T: t, name: pl.name, opts: pl.place(t)})
+			client, address := pl.place(t)
+			test(&placement{T: t, name: pl.name, client: client, opts: []c2.ConnectOption{c2.On(client), c2.At(address)}})
 		})
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/ctwo-go/c2"
 	"github.com/ctwo-go/c2/codec"
+	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
 // Vault is the contract of what is kept, lent and passed on beyond one call.
@@ -230,6 +231,41 @@ func TestForgottenLoan(t *testing.T) {
 		runtime.GC()
 		return v.client.MemoryStats().Bytes == 0
 	})
+}
+
+// TestForgottenLoanStays forgets a loan, but not what lies in it: that goes on to be nobody else's.
+func TestForgottenLoanStays(t *testing.T) {
+	leaktest.Check(t)
+	v := newVaults(t, c2.MemoryConfig{})
+	const n = 200_000 // past what a connection keeps from being used again at once
+	garbage := make(chan struct{})
+	x := func() []float64 {
+		ctx, loan, err := c2.Lend(t.Context(), v.conn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		runtime.AddCleanup(loan, func(c chan struct{}) { close(c) }, garbage)
+		return c2.Alloc[float64](ctx, n)
+	}()
+	fill(x, 1)
+	want := sum(x)
+	eventually(t, "the loan is garbage", func() bool {
+		runtime.GC()
+		select {
+		case <-garbage:
+			return true
+		default:
+			return false
+		}
+	})
+	for range 20 {
+		if _, err := v.conn.Sum(t.Context(), make([]float64, n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := sum(x); got != want {
+		t.Errorf("what lies in a forgotten loan has the sum %v, want %v", got, want)
+	}
 }
 
 // TestAllocOutlivesClient has the client go while a method uses what Alloc gave it.

@@ -24,6 +24,8 @@ type Tables interface {
 	GetRows(ctx context.Context, n int) (Rows, error)
 	// GetPinned returns the same from pinned memory.
 	GetPinned(ctx context.Context, n int) (Rows, error)
+	// GetLoaned returns the same from memory that the call allocates and fills.
+	GetLoaned(ctx context.Context, n int) (Rows, error)
 	// GetNothing is the small call.
 	GetNothing(ctx context.Context, n int) (int, error)
 }
@@ -46,10 +48,7 @@ func newTables(node *c2.Node) (*tables, error) {
 	}
 	f := floats.Slice()
 	t := &tables{rows: newRows(mostRows), pinned: Rows{id.Slice(), f[:mostRows], f[mostRows : 2*mostRows], f[2*mostRows:]}}
-	copy(t.pinned.RowID, t.rows.RowID)
-	copy(t.pinned.X, t.rows.X)
-	copy(t.pinned.Y, t.rows.Y)
-	copy(t.pinned.Z, t.rows.Z)
+	t.pinned.copy(t.rows)
 	return t, nil
 }
 
@@ -62,6 +61,14 @@ func newRows(n int) Rows {
 	fill(r.Y, 2)
 	fill(r.Z, 3)
 	return r
+}
+
+// copy fills r from as many rows of another table.
+func (r Rows) copy(from Rows) {
+	copy(r.RowID, from.RowID)
+	copy(r.X, from.X)
+	copy(r.Y, from.Y)
+	copy(r.Z, from.Z)
 }
 
 func (r Rows) first(n int) Rows { return Rows{r.RowID[:n], r.X[:n], r.Y[:n], r.Z[:n]} }
@@ -77,6 +84,13 @@ func (r Rows) sum() (total float64) {
 
 func (t *tables) GetRows(_ context.Context, n int) (Rows, error)   { return t.rows.first(n), nil }
 func (t *tables) GetPinned(_ context.Context, n int) (Rows, error) { return t.pinned.first(n), nil }
+
+func (t *tables) GetLoaned(ctx context.Context, n int) (Rows, error) {
+	r := Rows{c2.Alloc[uint32](ctx, n), c2.Alloc[float64](ctx, n), c2.Alloc[float64](ctx, n), c2.Alloc[float64](ctx, n)}
+	r.copy(t.rows)
+	return r, nil
+}
+
 func (t *tables) GetNothing(_ context.Context, n int) (int, error) { return n, nil }
 
 // tablesServer is a child that serves Tables at the address given.
@@ -143,6 +157,7 @@ func benchmarkTable(b *testing.B, t Tables, n int) {
 		{"memcpy", func() error { copy(to, from); return nil }},
 		{"call", func() error { _, err := t.GetNothing(b.Context(), n); return err }},
 		{"hold", held(t.GetRows)},
+		{"loan", held(t.GetLoaned)},
 		{"pinned", held(t.GetPinned)},
 		{"owned", read(b.Context(), t.GetRows)},
 	}
@@ -159,5 +174,6 @@ func benchmarkTable(b *testing.B, t Tables, n int) {
 		b.ReportMetric(us[name], name+"-µs")
 	}
 	b.ReportMetric(us["hold"]/(us["sum"]+us["memcpy"]+us["call"]), "hold/floor")
+	b.ReportMetric(us["loan"]/(us["sum"]+us["memcpy"]+us["call"]), "loan/floor")
 	b.ReportMetric(us["pinned"]/(us["sum"]+us["call"]), "pinned/floor")
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -167,6 +168,23 @@ func TestWireMemoryManySegments(t *testing.T) {
 			t.Fatalf("call %d: %v", i, err)
 		}
 	}
+}
+
+// TestWireMemoryAttachedAgain refers to the same megabyte as each of the attachments, and asks for 100 copies: that costs
+// the client nothing, and the node no more than if there were one attachment.
+func TestWireMemoryAttachedAgain(t *testing.T) {
+	_, m, lab := labInMemory(t)
+	const size = 1 << 20
+	s := m.share(2 * size)
+	var items [][]byte
+	for i := range uint64(100) {
+		items = append(items, attachedBytes(i, 0, size))
+	}
+	r := lab.request(t, "Any").inBlock(s.put(size, cborList(cborList(items...))), slices.Repeat([]wireReference{{s.id, 0, size}}, 255)...)
+	if end := m.call(r); end.code != 10 {
+		t.Errorf("code %d, want 10", end.code)
+	}
+	m.home()
 }
 
 // TestWireMemoryManyPins passes so many pieces of pinned memory that one connection can't have a segment for each: what is

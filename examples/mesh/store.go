@@ -34,9 +34,9 @@ func (s *store) GetMesh(context.Context) (Mesh, error) { return s.mesh, nil }
 
 func (s *store) Centroid(context.Context) (Vec3, error) { return centroid(s.mesh.Vertices), nil }
 
-// UpdatePositions has its argument where the caller wrote it, for as long as the call runs: it was registered with HoldInput.
-// What is kept is cloned, which is the only copy on this side, and the old vertices stay whole for callers of this
-// process, who have the slice itself.
+// UpdatePositions has its argument where the caller wrote it, for as long as the call runs: it was registered with
+// HoldInput. What is kept is cloned, which is the only copy on this side, and the old vertices stay whole for callers
+// of this process, who have the slice itself.
 func (s *store) UpdatePositions(_ context.Context, to Positions) (changed int, err error) {
 	if len(to.Vertices) != len(s.mesh.Vertices) {
 		return 0, fmt.Errorf("%d positions: want %d, one for each vertex", len(to.Vertices), len(s.mesh.Vertices))

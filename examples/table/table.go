@@ -49,12 +49,10 @@ func loadTable() (*table, error) {
 	return &table{flights: f, batch: batch}, err
 }
 
-// pin moves a column to memory that other processes can read. Where there is none it stays, and is copied by each call.
+// pin moves a column to memory that other processes can read. Where there is none it is ordinary memory, which each
+// call copies.
 func pin[E any](column *[]E) error {
 	pinned, err := c2.Pin[E](len(*column)) // for as long as the process lives: nothing calls Release
-	if errors.Is(err, c2.ErrUnsupported) {
-		return nil
-	}
 	if err == nil {
 		copy(pinned.Slice(), *column)
 		*column = pinned.Slice()

@@ -22,11 +22,12 @@ var ErrInterface = errors.New("synth: cannot implement")
 
 // Invoker receives the calls made on a synthesised value. Any number may arrive at the same time.
 type Invoker interface {
-	// Invoke runs the method with the given index in the interface's reflect.Type.Method order, which is
-	// by name. args[0] is the receiver, as it was called: the value or a pointer to it. The arguments follow; they
-	// have exactly the parameters' types, a variadic parameter's being a slice. The slice is the invoker's to keep
-	// and to change: with another receiver in args[0] it is what a method expression takes. The results must have exactly the method's result types: with any other
-	// number or type the caller panics. A panic in Invoke unwinds into the caller as from any method.
+	// Invoke runs the method with the given index in the interface's reflect.Type.Method order, which is by name.
+	// args[0] is the receiver, as it was called: the value or a pointer to it. The arguments follow; they have exactly
+	// the parameters' types, a variadic parameter's being a slice. The slice is the invoker's to keep and to change:
+	// with another receiver in args[0] it is what a method expression takes. The results must have exactly the method's
+	// result types: with any other number or type the caller panics. A panic in Invoke unwinds into the caller as from
+	// any method.
 	Invoke(method int, args []reflect.Value) []reflect.Value
 }
 
