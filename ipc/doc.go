@@ -1,7 +1,7 @@
 // Package ipc carries calls between two processes of one host.
 //
-// It moves payloads, which to it are bytes, between a [Client] and a [Server] over a Unix-domain socket:
-// handshake, frames, multiplexing, cancellation, limits and the death of a peer are its business. What the
+// It moves payloads, which to it are bytes, between a [Client] and a [Server] through rings in shared memory, with a
+// Unix-domain socket beside them, or over the socket alone: handshake, frames, multiplexing, cancellation, limits and the death of a peer are its business. What the
 // bytes mean, which resources exist and who may run beside whom are not: it knows nothing of Go types,
 // contracts or codecs. It imports the standard library, golang.org/x/sys, and buddy for the memory.
 //
@@ -14,11 +14,12 @@
 //
 // # Ideas kept apart
 //
-//   - A frame (frame.go) is a header and a body on the socket. Parsing and building frames are pure functions.
+//   - A frame (frame.go) is a header and a body on the stream. Parsing and building frames are pure functions.
 //   - A payload (payload.go) is the bytes of a call's arguments or results. Who sends one hands over a [Body]
 //     that can append itself to memory which the transport chooses; who receives one reads a [Payload] and
 //     releases it. Neither sees how it travelled.
-//   - An endpoint (client.go, server.go) is a socket's two ends and the calls in flight between them.
+//   - A stream (stream.go) is what frames go over: a socket (socket.go) or rings (rings.go). Neither knows what frames are.
+//   - An endpoint (client.go, server.go) is a connection's two ends and the calls in flight between them.
 //
 // docs/wire.md is the specification of what travels; the golden tests of this package keep it true.
 //
@@ -28,9 +29,10 @@
 //
 //   - Loans.mu, the locks of a [buddy.Pool] (it holds one of them when it tells of a new segment), lender.pinMu, sender.mu;
 //   - then one of serverConn.mu, and behind that callContext.mu; lender.mu; Pinned.mu;
-//   - behind Loans.mu alone also ranges.mu, cooling.mu and Memory.mu, and behind clientConn.mu borrower.mu.
+//   - behind Loans.mu alone also ranges.mu, cooling.mu and Memory.mu, and behind clientConn.mu borrower.mu;
+//   - last of all socket.mu. Who sleeps on a socket holds rings.parking, and of the others none.
 //
 // Otherwise none is taken while another is held. A payload is released with none of them held: that may free a block, close
 // a pool and write a frame. What a pool tells (lender.onSegment and onDrop) queues a frame, or writes as much of it as the
-// socket takes at once, and waits for nothing.
+// stream takes at once, and waits for nothing.
 package ipc
