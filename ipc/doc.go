@@ -1,9 +1,10 @@
 // Package ipc carries calls between two processes of one host.
 //
 // It moves payloads, which to it are bytes, between a [Client] and a [Server] through rings in shared memory, with a
-// Unix-domain socket beside them, or over the socket alone: handshake, frames, multiplexing, cancellation, limits and the death of a peer are its business. What the
-// bytes mean, which resources exist and who may run beside whom are not: it knows nothing of Go types,
-// contracts or codecs. It imports the standard library, golang.org/x/sys, and buddy for the memory.
+// Unix-domain socket beside them, or over the socket alone: handshake, frames, multiplexing, cancellation, limits and the
+// death of a peer are its business. What the bytes mean, which resources exist and who may run beside whom are not: it
+// knows nothing of Go types, contracts or codecs. It imports the standard library, golang.org/x/sys, package ring, and buddy
+// for the memory.
 //
 // # Threat model
 //

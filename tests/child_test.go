@@ -25,6 +25,7 @@ var roles = map[string]func(args []string) error{
 	"suite":  suiteServer,
 	"tables": tablesServer,
 	"pipe":   pipeServer,
+	"crowd":  crowdCaller,
 }
 
 func TestMain(m *testing.M) {
