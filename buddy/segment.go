@@ -64,7 +64,8 @@ func wholePages(size int64) (int64, error) {
 	return rounded, nil
 }
 
-// Bytes is the memory. After Close, what is read through it is zeros and what is written is lost.
+// Bytes is the memory. After Close, what is read through it is zeros and what is written is lost, for as long as the package
+// comment says.
 func (s *Segment) Bytes() []byte { return s.mem }
 
 // Size is how many bytes the segment has: what the other side gives to [Attach].
@@ -114,5 +115,5 @@ func (s *Segment) Close() error {
 		return nil
 	}
 	s.closed = true
-	return errors.Join(retire(s.mem, unix.PROT_READ|unix.PROT_WRITE), s.CloseFile())
+	return errors.Join(mapped.retire(s.mem, unix.PROT_READ|unix.PROT_WRITE), s.CloseFile())
 }

@@ -58,7 +58,8 @@ func attach(file *os.File, size int64, what string, check func(*os.File, int64) 
 	return v, nil
 }
 
-// Bytes is the memory, to be read only. After the last Release, what is read through it is zeros.
+// Bytes is the memory, to be read only. After the last Release, what is read through it is zeros, for as long as the package
+// comment says.
 func (v *View) Bytes() []byte { return v.mem }
 
 // Size is how many bytes the view has.
@@ -122,6 +123,6 @@ func (v *View) Release() {
 		panic("buddy: a view is released more often than it was retained")
 	case n == 0:
 		// That the mapping can't be exchanged leaves it as it was: more memory in use than needed, and no harm else.
-		_ = retire(v.mem, unix.PROT_READ)
+		_ = mapped.retire(v.mem, unix.PROT_READ)
 	}
 }

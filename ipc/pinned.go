@@ -48,7 +48,7 @@ func (m *Memory) Pin(n int) (*Pinned, error) {
 	return p, nil
 }
 
-// Bytes is the memory. After Release it may read as zeros at any time.
+// Bytes is the memory. After Release it may read as zeros at any time, for as long as package buddy keeps the addresses.
 func (p *Pinned) Bytes() []byte { return p.block.bytes }
 
 // Release lets the memory go, once no peer reads it any more. It is idempotent.
