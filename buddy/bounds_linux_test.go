@@ -15,17 +15,17 @@ func TestSharesOfWhatCanBeMapped(t *testing.T) {
 		files       map[string]string
 		bits        int
 		space, data int64
-		want        [2]int64
+		want        [5]int64
 	}{
-		{"nothing is known", nil, 47, unlimited, unlimited, [2]int64{8191, 8 * tera}},
+		{"nothing is known", nil, 47, unlimited, unlimited, [5]int64{32765, 16382, 16 * tera, 8191, 8 * tera}},
 		{"more mappings", map[string]string{"max_map_count": "1048576\n", "overcommit_memory": "0\n"}, 47, unlimited, unlimited,
-			[2]int64{131072, 8 * tera}},
-		{"few addresses", nil, 39, unlimited, unlimited, [2]int64{8191, 32 << 30}},
-		{"limited addresses", nil, 47, 16 << 30, unlimited, [2]int64{8191, 1 << 30}},
-		{"limited memory", nil, 47, unlimited, 16 << 30, [2]int64{8191, 2 << 30}},
+			[5]int64{524288, 262144, 16 * tera, 131072, 8 * tera}},
+		{"few addresses", nil, 39, unlimited, unlimited, [5]int64{32765, 16382, 64 << 30, 8191, 32 << 30}},
+		{"limited addresses", nil, 47, 16 << 30, unlimited, [5]int64{32765, 16382, 2 << 30, 8191, 1 << 30}},
+		{"limited memory", nil, 47, unlimited, 16 << 30, [5]int64{32765, 16382, 16 * tera, 8191, 2 << 30}},
 		{"no more promises than memory", map[string]string{"overcommit_memory": "2\n"}, 47, unlimited, unlimited,
-			[2]int64{8191, 1 << 30}},
-		{"all addresses there are", nil, 64, unlimited, unlimited, [2]int64{8191, 1 << 58}},
+			[5]int64{32765, 16382, 16 * tera, 8191, 1 << 30}},
+		{"all addresses there are", nil, 64, unlimited, unlimited, [5]int64{32765, 16382, 1 << 59, 8191, 1 << 58}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			root := fstest.MapFS{"proc/meminfo": {Data: []byte("MemTotal: 4194304 kB\nCommitLimit:     8388608 kB\n")}}

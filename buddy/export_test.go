@@ -45,6 +45,18 @@ func NewMappings(most, space int64) *Mappings {
 	return &mappings{bounds: func() bounds { return bounds{most, space, space} }}
 }
 
+// AddSegment counts a segment.
+func (m *mappings) AddSegment() error { return m.addSegment() }
+
+// RemoveSegment counts one less.
+func (m *mappings) RemoveSegment() { m.removeSegment() }
+
+// AddView counts a view.
+func (m *mappings) AddView(size int64) error { return m.addView(size) }
+
+// RemoveView counts one less.
+func (m *mappings) RemoveView(size int64) { m.removeView(size) }
+
 // Retire ends a mapping.
 func (m *mappings) Retire(mem []byte) error { return m.retire(mem, unix.PROT_READ) }
 

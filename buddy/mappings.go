@@ -1,6 +1,7 @@
 package buddy
 
 import (
+	"fmt"
 	"os"
 	"sync"
 
@@ -21,10 +22,13 @@ type bounds struct {
 // defaultMappings is what Linux has for vm.max_map_count if nobody sets it.
 const defaultMappings = 65530
 
-func (b bounds) graves() int64     { return b.mappings / 8 }
+func (b bounds) most() int64       { return b.mappings / 2 }                // segments and views
+func (b bounds) views() int64      { return b.mappings / 4 }                // of them, views: the rest is for segments of its own
+func (b bounds) viewBytes() int64  { return b.space / 8 }                   // of all views
+func (b bounds) graves() int64     { return b.mappings / 8 }                // beside the others
 func (b bounds) graveBytes() int64 { return min(b.space/16, b.promised/8) } // of all of them
 
-// mappings keeps the addresses of the segments and views of a process that are gone.
+// mappings counts the segments and views of a process, and keeps the addresses of those that are gone.
 //
 // A Go slice does not keep its mapping alive, so one that is used too late would fault, or read what was mapped there next.
 // So the addresses of a mapping that ends stay taken, by zero pages, until they are the oldest of too many; see retire.
@@ -32,8 +36,50 @@ type mappings struct {
 	bounds func() bounds
 
 	mu         sync.Mutex
+	segments   int64
+	views      int64
+	viewBytes  int64
 	graves     [][]byte // oldest first
 	graveBytes int64
+}
+
+// addSegment counts one more segment, unless there are too many.
+func (m *mappings) addSegment() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if most := m.bounds().most(); m.segments+m.views >= most {
+		return fmt.Errorf("this process has %d segments and views, of %d mappings that the system allows it half: %w", most, m.bounds().mappings, unix.ENOMEM)
+	}
+	m.segments++
+	return nil
+}
+
+// removeSegment undoes addSegment.
+func (m *mappings) removeSegment() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.segments--
+}
+
+// addView counts one more view of so many bytes, unless there are too many.
+func (m *mappings) addView(size int64) error {
+	b := m.bounds()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.views >= b.views() || m.segments+m.views >= b.most() || size > b.viewBytes()-m.viewBytes {
+		return fmt.Errorf("this process has %d views of %d bytes, and takes at most %d of %d: %w", m.views, m.viewBytes, b.views(), b.viewBytes(), unix.ENOMEM)
+	}
+	m.views++
+	m.viewBytes += size
+	return nil
+}
+
+// removeView undoes addView.
+func (m *mappings) removeView(size int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.views--
+	m.viewBytes -= size
 }
 
 // retire gives back the memory of a mapping, and puts zero pages in its place that take no memory as long as they are

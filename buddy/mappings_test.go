@@ -1,6 +1,7 @@
 package buddy_test
 
 import (
+	"errors"
 	"os"
 	"testing"
 
@@ -8,6 +9,56 @@ import (
 
 	"github.com/ctwo-go/c2/buddy"
 )
+
+// Views have a share of the mappings, and leave one to the process's own segments.
+func TestMappingsAreBounded(t *testing.T) {
+	const most = 64
+	m := buddy.NewMappings(most, 1<<40)
+	for i := range most / 4 {
+		if err := m.AddView(1); err != nil {
+			t.Fatalf("view %d: %v", i, err)
+		}
+	}
+	noRoom(t, "one view more", m.AddView(1))
+	for i := range most / 4 {
+		if err := m.AddSegment(); err != nil {
+			t.Fatalf("segment %d beside the views: %v", i, err)
+		}
+	}
+	noRoom(t, "one segment more", m.AddSegment())
+	m.RemoveView(1)
+	if err := m.AddSegment(); err != nil {
+		t.Errorf("a segment in place of a view: %v", err)
+	}
+	noRoom(t, "a view in place of nothing", m.AddView(1))
+	m.RemoveSegment()
+	if err := m.AddView(1); err != nil {
+		t.Errorf("a view in place of a segment: %v", err)
+	}
+}
+
+func TestBytesOfViewsAreBounded(t *testing.T) {
+	m := buddy.NewMappings(1000, 800)
+	for range 2 {
+		if err := m.AddView(40); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.AddView(60); err != nil {
+			t.Fatal(err)
+		}
+		noRoom(t, "a byte more", m.AddView(1))
+		noRoom(t, "as much as can be said", m.AddView(1<<62))
+		m.RemoveView(60)
+		m.RemoveView(40)
+	}
+}
+
+func noRoom(t *testing.T, what string, err error) {
+	t.Helper()
+	if !errors.Is(err, unix.ENOMEM) {
+		t.Errorf("%s: %v, want ENOMEM", what, err)
+	}
+}
 
 // The addresses of what is gone are not kept for ever, be they many or large.
 func TestOldestAddressesGo(t *testing.T) {

@@ -25,7 +25,8 @@ type Segment struct {
 
 // Create returns a segment of size bytes, all zero, rounded up to whole pages.
 //
-// All its memory is reserved before Create returns, so that too little of it is an error here and never a fault later.
+// All its memory is reserved before Create returns, so that too little of it is an error here and never a fault later. So are
+// more segments and views than half of the mappings that the system allows a process.
 // On Linux it is a memfd, sealed against shrinking, growing, more seals and, from Linux 5.1, against all writing but
 // that through this segment; the seals can't be taken off. Where there are no memfds the error is
 // [errors.ErrUnsupported]. On macOS it is a shared-memory object whose size can't be changed and whose descriptor is
@@ -47,8 +48,12 @@ func newSegment(size int64, what string, onDisk bool, create func(size int64) (*
 	if err != nil {
 		return nil, err
 	}
+	if err := mapped.addSegment(); err != nil {
+		return nil, fmt.Errorf("buddy: no %d bytes of %s: %w", rounded, what, err)
+	}
 	file, mem, err := create(rounded)
 	if err != nil {
+		mapped.removeSegment()
 		return nil, fmt.Errorf("buddy: no %d bytes of %s: %w", rounded, what, err)
 	}
 	return &Segment{file: file, mem: mem, onDisk: onDisk}, nil
@@ -115,5 +120,6 @@ func (s *Segment) Close() error {
 		return nil
 	}
 	s.closed = true
+	defer mapped.removeSegment()
 	return errors.Join(mapped.retire(s.mem, unix.PROT_READ|unix.PROT_WRITE), s.CloseFile())
 }
