@@ -120,7 +120,8 @@ func (l *Loan) Release() {
 // Pin returns a slice of n elements, all zero, in shared memory of the node's that stays until it is released. Any number of
 // calls, to and from any process of this host, pass it, or parts of it, without a copy, as far as they would what [Alloc]
 // returns: for data that are read often and change seldom. It counts against no limit of [SharedMemory], but each takes a
-// descriptor: pin few large slices rather than many small ones.
+// descriptor: pin few large slices rather than many small ones. One that is larger than the receiver's [MaxPayload] is copied, as
+// are its parts.
 //
 // It must not be changed while somebody may read it. After Release it must not be used; what is read all the same is what was
 // there or zeros, and what is written is lost, for as long as [Hold] says of its own memory. Where the system has no shared memory for it, or it was turned off, or

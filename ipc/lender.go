@@ -22,7 +22,8 @@ type lender struct {
 	loans  ranges
 	stuck  func(bool) // told when somebody begins or ceases to wait for the peer to give memory back
 
-	maxAttached int // pieces of memory per payload
+	maxAttached int    // pieces of memory per payload
+	maxPayload  uint64 // bytes of a payload with those pieces that the peer takes
 
 	off atomic.Bool // the peer can't map segments, or the connection has ended
 
@@ -58,9 +59,10 @@ type lentBlock struct {
 // maxLent bounds how many blocks a peer may have. Payloads beyond that go through the socket.
 const maxLent = 1 << 16
 
-func newLender(m *Memory, out *sender, maxFrame int, stuck func(bool)) (*lender, error) {
+func newLender(m *Memory, out *sender, sess session, stuck func(bool)) (*lender, error) {
 	l := &lender{
-		memory: m, out: out, stuck: stuck, maxAttached: min(maxRefs, (maxFrame-callPrefixSize)/referenceSize) - 1,
+		memory: m, out: out, stuck: stuck,
+		maxAttached: min(maxRefs, (sess.maxFrame-callPrefixSize)/referenceSize) - 1, maxPayload: sess.peer.maxPayload,
 		lent: make(map[place]lentBlock), segments: make(map[uint32]segmentInfo), pins: make(map[*Pinned]uint32),
 	}
 	l.users.Store(1)

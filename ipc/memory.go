@@ -114,7 +114,7 @@ func (m *Memory) join(sess session, out *sender, maxPayload int64, stuck func(bo
 	if !sess.memory {
 		return nil, nil, nil
 	}
-	l, err := newLender(m, out, sess.maxFrame, stuck)
+	l, err := newLender(m, out, sess, stuck)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -285,10 +285,11 @@ func TestClientGone(t *testing.T) {
 // attaching is a body that refers to memory rather than to contain it, as far as it can.
 type attaching struct {
 	memory []byte
+	beside int // so many bytes more
 	found  *bool
 }
 
-func (b attaching) Size(*ipc.Attachments) int { return 100 }
+func (b attaching) Size(*ipc.Attachments) int { return 100 + b.beside }
 
 func (b attaching) AppendTo(dst []byte, a *ipc.Attachments) ([]byte, error) {
 	index, offset, ok := a.Attach(b.memory)
@@ -297,7 +298,8 @@ func (b attaching) AppendTo(dst []byte, a *ipc.Attachments) ([]byte, error) {
 		return dst, errors.New("asked again, Attach answers otherwise")
 	}
 	*b.found = ok
-	return fmt.Appendf(dst, "%d %d %d", index, offset, len(b.memory)), nil
+	dst = fmt.Appendf(dst, "%d %d %d ", index, offset, len(b.memory))
+	return append(dst, make([]byte, b.beside)...), nil
 }
 
 // attached is the memory that the payload of an attaching refers to.
@@ -331,7 +333,7 @@ func TestLoans(t *testing.T) {
 	}
 	var found bool
 	for range 3 { // as often as one likes
-		p, err := c.Call(t.Context(), ipc.Request{Method: methodTake, Args: attaching{mem[1000:9000], &found}})
+		p, err := c.Call(t.Context(), ipc.Request{Method: methodTake, Args: attaching{mem[1000:9000], 0, &found}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -342,7 +344,7 @@ func TestLoans(t *testing.T) {
 		}
 		args.Release()
 	}
-	p, err := c.Call(t.Context(), ipc.Request{Method: methodTake, Args: attaching{mem, &found}})
+	p, err := c.Call(t.Context(), ipc.Request{Method: methodTake, Args: attaching{mem, 0, &found}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -361,11 +363,49 @@ func TestLoans(t *testing.T) {
 	}
 	args.Release()
 	eventually(t, "the loan is home", func() bool { return ours.Stats().LentBlocks == 0 })
-	p, err = c.Call(t.Context(), ipc.Request{Method: methodEcho, Args: attaching{mem, &found}})
+	p, err = c.Call(t.Context(), ipc.Request{Method: methodEcho, Args: attaching{mem, 0, &found}})
 	if err != nil || found {
 		t.Fatalf("memory that is lent no more was attached: %v, %v", found, err)
 	}
 	p.Release()
+}
+
+// TestAttachmentsCount bounds payloads and what is attached to them together, in both directions: what is too much is not sent.
+func TestAttachmentsCount(t *testing.T) {
+	const most = 100 << 10
+	ours := small(nil)
+	f := serve(t, ipc.Config{Memory: small(nil), MaxPayload: most})
+	taken := 0
+	f.handler.take = func(p *ipc.Payload) { taken++; p.Release() }
+	c := f.client(ipc.Config{Memory: ours, MaxPayload: most})
+	loans, err := c.Loans(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer loans.Release()
+	pass := func(mem []byte, beside int) (found bool, err error) {
+		p, err := c.Call(t.Context(), ipc.Request{Method: methodTake, Args: attaching{mem, beside, &found}})
+		if err == nil {
+			p.Release()
+		}
+		return found, err
+	}
+	some, more := loans.Alloc(60<<10), loans.Alloc(120<<10)
+	if found, err := pass(some, 30<<10); err != nil || !found {
+		t.Errorf("within the bound: attached: %v, %v", found, err)
+	}
+	_, err = pass(some, 50<<10)
+	if e := wantCode(t, err, ipc.CodeTooLarge); e.MayHaveRun {
+		t.Error("what was never sent may have run")
+	}
+	if found, err := pass(more[:10], 100); err != nil || found {
+		t.Errorf("a part of what is too large as a whole: attached: %v, %v", found, err)
+	}
+	if taken != 2 {
+		t.Errorf("%d calls came to the server, want 2", taken)
+	}
+	loans.Release()
+	eventually(t, "the loans are home", func() bool { return ours.Stats().LentBlocks == 0 })
 }
 
 // TestPinned passes the same memory over two connections and in both directions.
@@ -384,7 +424,7 @@ func TestPinned(t *testing.T) {
 		c := f.client(ipc.Config{Memory: ours})
 		for range 2 {
 			var found bool
-			p, err := c.Call(t.Context(), ipc.Request{Method: methodTake, Args: attaching{pin.Bytes(), &found}})
+			p, err := c.Call(t.Context(), ipc.Request{Method: methodTake, Args: attaching{pin.Bytes(), 0, &found}})
 			if err != nil || !found {
 				t.Fatalf("attached: %v, %v", found, err)
 			}
