@@ -20,7 +20,9 @@ type lender struct {
 	pool   *buddy.Pool
 	cool   cooling
 	loans  ranges
-	stuck  func(bool) // told when somebody begins or ceases to wait for the peer to give memory back
+
+	parking parking
+	stuck   func(bool) // told when somebody begins or ceases to wait for the peer to give memory back
 
 	maxAttached int    // pieces of memory per payload
 	maxPayload  uint64 // bytes of a payload with those pieces that the peer takes
@@ -65,6 +67,7 @@ func newLender(m *Memory, out *sender, sess session, stuck func(bool)) (*lender,
 		maxAttached: min(maxRefs, (sess.maxFrame-callPrefixSize)/referenceSize) - 1, maxPayload: sess.peer.maxPayload,
 		lent: make(map[place]lentBlock), segments: make(map[uint32]segmentInfo), pins: make(map[*Pinned]uint32),
 	}
+	l.parking.limit = max(m.config.ConnBytes, leastParking)
 	l.users.Store(1)
 	l.ended, l.end = context.WithCancel(context.Background())
 	config := m.poolConfig()
@@ -184,6 +187,15 @@ var errNotNow = errors.New("the memory is in use")
 func (l *lender) errBusy(n int) *Error {
 	return errorf(CodeBusy, "no %d bytes of shared memory came free in time: the other side keeps %d of the %d that this connection may have; release what is held, or raise ConnBytes",
 		n, l.lentNow(), l.memory.config.ConnBytes)
+}
+
+// errParked is the answer to a call that ran, but whose result is too much to wait.
+func (l *lender) errParked(n int) *Error {
+	l.memory.busy.Add(1)
+	e := errorf(CodeBusy, "%d bytes, beside %d of other results that wait for shared memory: the other side keeps %d of the %d that this connection may have; release what is held, or raise ConnBytes",
+		n, l.parking.bytes.Load(), l.lentNow(), l.memory.config.ConnBytes)
+	e.MayHaveRun = true
+	return e
 }
 
 func (l *lender) await(ctx context.Context, n int) (buddy.Block, error) {

@@ -143,6 +143,60 @@ func TestBusy(t *testing.T) {
 	}
 }
 
+// TestWaitingResultsAreBounded has a client hold its memory and ask for more again and again: as much as may wait does so, the rest
+// is busy at once, and when there is memory again all that waits comes.
+func TestWaitingResultsAreBounded(t *testing.T) {
+	theirs := small(func(c *ipc.MemoryConfig) { c.Wait = time.Hour })
+	f := serve(t, ipc.Config{Memory: theirs})
+	c := f.client(ipc.Config{})
+	const n, fit, more = 1 << 20, 64, 9 // of 1 MiB, all that the connection may have
+	ask := func(ctx context.Context, times int) <-chan error {
+		ends := make(chan error, times)
+		for range times {
+			go func() {
+				p, err := get(ctx, c, n)
+				if err == nil {
+					p.Release()
+				}
+				ends <- err
+			}()
+		}
+		return ends
+	}
+	held, err := get(t.Context(), c, 100<<10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ends := ask(t.Context(), fit+more)
+	for range more {
+		if e := wantCode(t, <-ends, ipc.CodeBusy); !e.MayHaveRun {
+			t.Error("the call ran, but the error does not say so")
+		}
+	}
+	if parked := ipc.Parked(f.server); parked > fit*n {
+		t.Errorf("%d bytes wait on the heap, want at most %d", parked, fit*n)
+	}
+	held.Release()
+	for range fit {
+		if err := <-ends; err != nil {
+			t.Fatalf("when there is memory again: %v", err)
+		}
+	}
+
+	if held, err = get(t.Context(), c, 100<<10); err != nil {
+		t.Fatal(err)
+	}
+	defer held.Release()
+	ctx, cancel := context.WithCancel(t.Context())
+	ends = ask(ctx, 3)
+	eventually(t, "results wait", func() bool { return ipc.Parked(f.server) == 3*n })
+	cancel()
+	for range 3 {
+		wantCode(t, <-ends, ipc.CodeCanceled)
+	}
+	eventually(t, "nothing waits for calls that are over", func() bool { return ipc.Parked(f.server) == 0 })
+}
+
 // TestArgumentsWait has the server keep the memory of arguments: further ones wait for it, as long as their context lets
 // them.
 func TestArgumentsWait(t *testing.T) {

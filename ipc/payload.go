@@ -35,7 +35,7 @@ type Payload struct {
 	// Of a payload to be sent.
 	blocks []*block    // those that it is in and that it is attached to, each retained
 	out    []reference // to the same
-	waits  bool        // it is in a buffer because there was no block at once
+	parked *parked     // it is in a buffer because there was no block at once
 
 	in borrowed // of a payload that was received by reference
 }
@@ -182,6 +182,12 @@ const (
 
 var payloadPools [maxPooledBits - minPooledBits + 1]sync.Pool
 
+// unpark ends the wait for a block.
+func (p *Payload) unpark() {
+	p.parked.leave()
+	p.parked = nil
+}
+
 // newPayload returns an empty payload with room for n bytes and one reference.
 func newPayload(n int) *Payload {
 	n += headroom
@@ -198,7 +204,8 @@ func newPayload(n int) *Payload {
 }
 
 func putPayload(p *Payload) {
-	p.block, p.waits = nil, false
+	p.unpark()
+	p.block = nil
 	for i, b := range p.blocks {
 		b.release()
 		p.blocks[i] = nil

@@ -57,7 +57,8 @@ func (c *Call) Take() *Payload {
 
 // Encode writes the call's result where it can be sent from. A result that is larger than the client takes gives
 // CodeTooLarge. It does not wait: a result for which there is no memory, because the client holds it all, is answered with
-// CodeBusy in the end, if none comes free in time. Whoever does not return the payload from ServeCall must release it.
+// CodeBusy in the end, if none comes free in time; if too many wait for that already it is so at once. Whoever does not
+// return the payload from ServeCall must release it.
 func (c *Call) Encode(body Body) (*Payload, error) {
 	return c.conn.lender.encode(noWait(), body, c.conn.session.maxSend)
 }
