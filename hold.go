@@ -158,7 +158,7 @@ type HoldStatistics struct {
 	LeakedHolds int           // holds that were never released, ever
 	LeakedBytes int64         // memory that they keep still
 	LentBlocks  int           // pieces of the node's memory that other processes read or hold
-	LentBytes   int64         // memory in them
+	LentBytes   int64         // memory that they take, up to twice what was written to them
 }
 
 // HoldStats is [Node.HoldStats] of the default node. Before that is used there is nothing to tell.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -83,8 +84,8 @@ func TestMemoryComesHome(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s := theirs.Stats(); s.LentBlocks != 1 || s.Lent != 20<<10 {
-		t.Errorf("with an answer held, lent are %d bytes in %d blocks", s.Lent, s.LentBlocks)
+	if s := theirs.Stats(); s.LentBlocks != 1 || s.Lent != 32<<10 {
+		t.Errorf("with an answer of 20 KiB held, lent are %d bytes in %d blocks; want one of 32 KiB", s.Lent, s.LentBlocks)
 	}
 	if err := echo(t.Context(), c, pattern(40<<10)); err != nil {
 		t.Fatal(err)
@@ -112,8 +113,12 @@ func TestBusy(t *testing.T) {
 			t.Fatal("the server lends without end")
 		}
 	}
-	if e := wantCode(t, err, ipc.CodeBusy); !e.MayHaveRun {
+	e := wantCode(t, err, ipc.CodeBusy)
+	if !e.MayHaveRun {
 		t.Error("the call ran, but the error does not say so")
+	}
+	if kept := fmt.Sprintf("blocks of %d bytes", len(held)*64<<10); !strings.Contains(e.Message, kept) || theirs.Stats().Lent != uint64(len(held)*64<<10) {
+		t.Errorf("the error says %q, want %q in it; lent are %d", e.Message, kept, theirs.Stats().Lent)
 	}
 	if len(held) < 10 {
 		t.Errorf("only %d blocks of 64 KiB were to be had of 1 MiB", len(held))

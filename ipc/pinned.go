@@ -43,7 +43,8 @@ func (m *Memory) Pin(n int) (*Pinned, error) {
 		return nil, errorf(CodeUnsupported, "pinning %d bytes: %v", n, err)
 	}
 	p := &Pinned{memory: m, segment: segment, lenders: make(map[*lender]struct{})}
-	p.block = newBlock(p, 0, 0, segment.Bytes()[:n:n])
+	p.block = newBlock(p, 0, 0, segment.Bytes())
+	p.block.bytes = p.block.bytes[:n:n]
 	m.pinned.add(p.block)
 	return p, nil
 }
