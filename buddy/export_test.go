@@ -62,3 +62,6 @@ func (m *mappings) Retire(mem []byte) error { return m.retire(mem, unix.PROT_REA
 
 // Graves is how many ranges of addresses are kept, and their bytes.
 func (m *mappings) Graves() (ranges int, bytes int64) { return len(m.graves), m.graveBytes }
+
+// Address is where mem lies.
+func Address(mem []byte) uintptr { return address(mem) }
