@@ -333,7 +333,7 @@ func TestTooMuchAttached(t *testing.T) {
 			}
 		}
 		p.call(2, 8, reference{1, 0, 8}, reference{1, 64, page - 8 - 64})
-		p.answers(2)
+		p.answers(2, CodeOK)
 	})
 	t.Run("answer", func(t *testing.T) {
 		leaktest.Check(t)
@@ -365,19 +365,63 @@ func TestTooMuchAttached(t *testing.T) {
 	})
 }
 
-// answers reads up to the result of a call.
-func (p *rawPeer) answers(id uint64) {
+// answers reads up to the answer to a call, which is to have this code.
+func (p *rawPeer) answers(id uint64, code Code) {
 	p.Helper()
 	for {
 		h, body := p.next()
 		if h.kind != kindAnswer {
 			continue
 		}
-		if answer, err := parseAnswerPrefix(body[:answerPrefixSize]); err != nil || h.call != id || answer.code != CodeOK {
-			p.Fatalf("call %d is answered %+v, %v", h.call, answer, err)
+		if answer, err := parseAnswerPrefix(body[:answerPrefixSize]); err != nil || h.call != id || answer.code != code {
+			p.Fatalf("call %d is answered %+v (%v), want call %d with code %v", h.call, answer, err, id, code)
 		}
 		return
 	}
+}
+
+// keeper keeps the arguments of each call.
+type keeper chan *Payload
+
+func (k keeper) ServeCall(_ context.Context, call *Call) (*Payload, error) {
+	k <- call.Take()
+	return call.Encode(Bytes(nil))
+}
+
+// TestCopiesOfFilesAreBounded has a client send payloads in a file, which costs it nothing: the server copies them, but no more than
+// MaxPayload at a time.
+func TestCopiesOfFilesAreBounded(t *testing.T) {
+	leaktest.Check(t)
+	const most, n = 1 << 20, 600 << 10
+	kept := make(keeper, 2)
+	s, err := Listen(Scheme+t.TempDir()+"/s.sock", kept, Config{MaxPayload: most, ConnLost: func(error) {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	p := dialRaw(t, s.socket.path)
+	defer p.conn.Close()
+	fd, err := unix.MemfdCreate("file", unix.MFD_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if err := unix.Ftruncate(fd, most); err != nil {
+		t.Fatal(err)
+	}
+	p.pass(segmentInfo{id: 1, what: segmentFile, size: most}, fd)
+	inFile := reference{1, 0, n}
+	p.call(1, n, inFile)
+	p.answers(1, CodeOK)
+	p.call(2, n, inFile)
+	p.answers(2, CodeBusy)
+	p.call(3, most-n, reference{1, 0, most - n})
+	p.answers(3, CodeOK)
+	(<-kept).Release()
+	(<-kept).Release()
+	p.call(4, n, inFile)
+	p.answers(4, CodeOK)
+	(<-kept).Release()
 }
 
 // TestRefusal has a client say that it can't map anything: it gets answers in frames from then on.
