@@ -22,9 +22,10 @@ import (
 // Any number of calls may share a hold; one that ends after Release gets copies. What they returned must not be written to,
 // which ends the process where it lies in shared memory, and not be read after Release.
 //
-// Until then it stays as it is, even if the connection ends or the other process does. Reading it later all the same is at worst
-// reading what has changed, or zeros, as long as its addresses are kept from other use: until thousands of segments that
-// came later, or terabytes of them, were given back as well (docs/memory.md has the figures). From then on it may end the process.
+// Until then it stays as it is, even if the connection ends or the other process does. Reading it later all the same is
+// at worst reading what has changed, or zeros, as long as its addresses are kept from other use: until thousands of
+// segments that came later, or terabytes of them, were given back as well (docs/memory.md has the figures). From then
+// on it may end the process.
 //
 // Memory that is held is missing to the resource's process; one that has none left for this connection answers ErrBusy. So a
 // hold that becomes garbage without having been released is logged, with the place where it was made, and counted.

@@ -17,7 +17,11 @@ func systemBounds() bounds {
 
 // boundsOf is what the files below root, and the limits of the process, say.
 func boundsOf(root fs.FS, addressBits int, space, data int64) bounds {
-	b := bounds{mappings: readNumber(root, "proc/sys/vm/max_map_count"), space: min(space, 1<<min(addressBits, 62)), promised: min(space, data)}
+	b := bounds{
+		mappings: readNumber(root, "proc/sys/vm/max_map_count"),
+		space:    min(space, 1<<min(addressBits, 62)),
+		promised: min(space, data),
+	}
 	if b.mappings == 0 {
 		b.mappings = defaultMappings
 	}
@@ -38,7 +42,8 @@ func promises(root fs.FS) int64 {
 	return 0
 }
 
-// addressBits is how many bits the addresses have that the kernel gives to mappings. It begins at their upper end, or at a third.
+// addressBits is how many bits the addresses have that the kernel gives to mappings. It begins at their upper end, or
+// at a third.
 func addressBits() int {
 	mem, err := unix.Mmap(-1, 0, os.Getpagesize(), unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON)
 	if err != nil {

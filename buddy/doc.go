@@ -25,10 +25,10 @@
 //
 // # What is promised of memory that is gone
 //
-// A mapping is never ended under one who holds it: a [View] goes with its last holder, a segment of a pool when
-// none of its blocks is allocated. A slice that is used too late all the same reads what is in the block now or,
-// when the segment is gone, zeros. A write to a block that was freed goes to whoever has it now, and is lost when the segment
-// is gone; a write through a View faults at any time.
+// A mapping is never ended under one who holds it: a [View] goes with its last holder, a segment of a pool when none of
+// its blocks is allocated. A slice that is used too late all the same reads what is in the block now or, when the
+// segment is gone, zeros. A write to a block that was freed goes to whoever has it now, and is lost when the segment is
+// gone; a write through a View faults at any time.
 //
 // That ends when the addresses are let go, which from then on fault or are anything else's: those of the oldest segment
 // or view that is gone, when they are more than an eighth of the mappings that the system allows a process (8191 of

@@ -11,8 +11,8 @@ import (
 // mapped is what this process has mapped by this package.
 var mapped = &mappings{bounds: sync.OnceValue(systemBounds)}
 
-// bounds is what the system lets a process map. Beyond any of it the Go heap can't grow any more, which ends the process: so this
-// package takes shares that leave room enough for everything else, whatever peers ask for.
+// bounds is what the system lets a process map. Beyond any of it the Go heap can't grow any more, which ends the
+// process: so this package takes shares that leave room enough for everything else, whatever peers ask for.
 type bounds struct {
 	mappings int64 // how many
 	space    int64 // bytes of addresses
@@ -22,11 +22,14 @@ type bounds struct {
 // defaultMappings is what Linux has for vm.max_map_count if nobody sets it.
 const defaultMappings = 65530
 
-func (b bounds) most() int64       { return b.mappings / 2 }                // segments and views
-func (b bounds) views() int64      { return b.mappings / 4 }                // of them, views: the rest is for segments of its own
-func (b bounds) viewBytes() int64  { return b.space / 8 }                   // of all views
-func (b bounds) graves() int64     { return b.mappings / 8 }                // beside the others
-func (b bounds) graveBytes() int64 { return min(b.space/16, b.promised/8) } // of all of them
+// most is for segments and views, and views for those among them, so that peers leave room for segments of its own.
+func (b bounds) most() int64      { return b.mappings / 2 }
+func (b bounds) views() int64     { return b.mappings / 4 }
+func (b bounds) viewBytes() int64 { return b.space / 8 }
+
+// graves is for ranges of addresses that are kept, beside those.
+func (b bounds) graves() int64     { return b.mappings / 8 }
+func (b bounds) graveBytes() int64 { return min(b.space/16, b.promised/8) }
 
 // mappings counts the segments and views of a process, and keeps the addresses of those that are gone.
 //
@@ -48,7 +51,8 @@ func (m *mappings) addSegment() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if most := m.bounds().most(); m.segments+m.views >= most {
-		return fmt.Errorf("this process has %d segments and views, of %d mappings that the system allows it half: %w", most, m.bounds().mappings, unix.ENOMEM)
+		return fmt.Errorf("this process has %d segments and %d views, together half of the mappings that the system allows it: %w",
+			m.segments, m.views, unix.ENOMEM)
 	}
 	m.segments++
 	return nil
@@ -67,7 +71,8 @@ func (m *mappings) addView(size int64) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.views >= b.views() || m.segments+m.views >= b.most() || size > b.viewBytes()-m.viewBytes {
-		return fmt.Errorf("this process has %d views of %d bytes, and takes at most %d of %d: %w", m.views, m.viewBytes, b.views(), b.viewBytes(), unix.ENOMEM)
+		return fmt.Errorf("this process has %d views of %d bytes and %d segments, and takes at most %d views of %d bytes: %w",
+			m.views, m.viewBytes, m.segments, b.views(), b.viewBytes(), unix.ENOMEM)
 	}
 	m.views++
 	m.viewBytes += size

@@ -25,12 +25,11 @@ type Segment struct {
 
 // Create returns a segment of size bytes, all zero, rounded up to whole pages.
 //
-// All its memory is reserved before Create returns, so that too little of it is an error here and never a fault later. So are
-// more segments and views than half of the mappings that the system allows a process.
-// On Linux it is a memfd, sealed against shrinking, growing, more seals and, from Linux 5.1, against all writing but
-// that through this segment; the seals can't be taken off. Where there are no memfds the error is
-// [errors.ErrUnsupported]. On macOS it is a shared-memory object whose size can't be changed and whose descriptor is
-// open for reading only.
+// All its memory is reserved before Create returns, so that too little of it is an error here and never a fault later.
+// So are more segments and views than half of the mappings that the system allows a process. On Linux it is a memfd,
+// sealed against shrinking, growing, more seals and, from Linux 5.1, against all writing but that through this segment;
+// the seals can't be taken off. Where there are no memfds the error is [errors.ErrUnsupported]. On macOS it is a
+// shared-memory object whose size can't be changed and whose descriptor is open for reading only.
 func Create(size int64) (*Segment, error) {
 	return newSegment(size, "shared memory", false, createMemory)
 }

@@ -25,8 +25,8 @@ type View struct {
 // the owner does; its bytes, though, may change at any time, unless something else forbids it.
 //
 // The size must come from somewhere else than from the descriptor, and must have been found bearable: readers may touch
-// it all. The caller may close file at once, and has to at some time. More views than a quarter of the mappings that the system
-// allows a process, or larger ones together than an eighth of what it can address, are refused with ENOMEM.
+// it all. The caller may close file at once, and has to at some time. More views than a quarter of the mappings that
+// the system allows a process, or larger ones together than an eighth of what it can address, are refused with ENOMEM.
 func Attach(file *os.File, size int64) (*View, error) {
 	return attach(file, size, "shared memory", checkMemory)
 }

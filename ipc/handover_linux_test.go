@@ -15,8 +15,8 @@ func (n largeHandler) ServeCall(_ context.Context, call *Call) (*Payload, error)
 	return call.Encode(Bytes(make([]byte, n)))
 }
 
-// TestWhoWaitsForMemoryHandsReadingOver has the goroutine that reads run a call whose result waits for memory: somebody else has to
-// read that the memory comes home, and nobody but the call itself can know.
+// TestWhoWaitsForMemoryHandsReadingOver has the goroutine that reads run a call whose result waits for memory: somebody
+// else has to read that the memory comes home, and nobody but the call itself can know.
 func TestWhoWaitsForMemoryHandsReadingOver(t *testing.T) {
 	leaktest.Check(t)
 	memory := NewMemory(MemoryConfig{ConnBytes: 1 << 20, Dedicated: 64 << 10, SpillBytes: -1, Wait: time.Hour})

@@ -303,8 +303,8 @@ func (p *rawPeer) answerByBlock() reference {
 	}
 }
 
-// TestTooMuchAttached has peers attach more than is taken in a payload, which goes home all the same: a call is refused, and an
-// answer ends the connection.
+// TestTooMuchAttached has peers attach more than is taken in a payload, which goes home all the same: a call is
+// refused, and an answer ends the connection.
 func TestTooMuchAttached(t *testing.T) {
 	page := uint64(os.Getpagesize())
 	config := Config{MaxPayload: int64(page), ConnLost: func(error) {}}
@@ -388,8 +388,8 @@ func (k keeper) ServeCall(_ context.Context, call *Call) (*Payload, error) {
 	return call.Encode(Bytes(nil))
 }
 
-// TestCopiesOfFilesAreBounded has a client send payloads in a file, which costs it nothing: the server copies them, but no more than
-// MaxPayload at a time.
+// TestCopiesOfFilesAreBounded has a client send payloads in a file, which costs it nothing: the server copies them, but
+// no more than MaxPayload at a time.
 func TestCopiesOfFilesAreBounded(t *testing.T) {
 	leaktest.Check(t)
 	const most, n = 1 << 20, 600 << 10

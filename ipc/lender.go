@@ -192,15 +192,16 @@ func (l *lender) errBusy(n int) *Error {
 // errParked is the answer to a call that ran, but whose result is too much to wait.
 func (l *lender) errParked(n int) *Error {
 	l.memory.busy.Add(1)
-	e := errorf(CodeBusy, "%d bytes, beside %d of other results that wait for shared memory: %s", n, l.parking.bytes.Load(), l.keptText())
+	e := errorf(CodeBusy, "%d bytes, beside %d of other results that wait for shared memory: %s",
+		n, l.parking.bytes.Load(), l.keptText())
 	e.MayHaveRun = true
 	return e
 }
 
 // keptText says who has the memory, and what to do about it.
 func (l *lender) keptText() string {
-	return fmt.Sprintf("the other side keeps blocks of %d bytes, each a power of two unless it is large, of the %d that this connection may have; "+
-		"release what is held, or raise ConnBytes", l.kept(), l.memory.config.ConnBytes)
+	return fmt.Sprintf("the other side keeps blocks of %d bytes, each a power of two unless it is large, "+
+		"of the %d that this connection may have; release what is held, or raise ConnBytes", l.kept(), l.memory.config.ConnBytes)
 }
 
 func (l *lender) await(ctx context.Context, n int) (buddy.Block, error) {

@@ -42,11 +42,11 @@ type MemoryConfig struct {
 	Inline int
 	// Dedicated is the size in bytes from which on a payload has a segment of its own. Default 8 MiB.
 	Dedicated int
-	// ConnBytes bounds the memory of one connection for what this side sends on it, so also what a peer can keep
-	// from coming back. Blocks have powers of two of bytes: 1 MiB with a few bytes around it takes 2, so that payloads of such
-	// a size use half of this up to Dedicated, from which on there is no rounding. It also bounds the results that wait in
-	// ordinary memory for some to come back, if it is more than 64 MiB; else that does. Default 4 GiB, or a quarter of the
-	// machine's memory if that is less.
+	// ConnBytes bounds the memory of one connection for what this side sends on it, so also what a peer can keep from
+	// coming back. Blocks have powers of two of bytes: 1 MiB with a few bytes around it takes 2, so that payloads of
+	// such a size use half of this up to Dedicated, from which on there is no rounding. It also bounds the results that
+	// wait in ordinary memory for some to come back, if it is more than 64 MiB; else that does. Default 4 GiB, or a
+	// quarter of the machine's memory if that is less.
 	ConnBytes int64
 	// MaxBytes bounds the memory of all connections together; less than 64 KiB is taken for that. Default half of the
 	// machine's memory.

@@ -117,8 +117,12 @@ func TestBusy(t *testing.T) {
 	if !e.MayHaveRun {
 		t.Error("the call ran, but the error does not say so")
 	}
-	if kept := fmt.Sprintf("blocks of %d bytes", len(held)*64<<10); !strings.Contains(e.Message, kept) || theirs.Stats().Lent != uint64(len(held)*64<<10) {
-		t.Errorf("the error says %q, want %q in it; lent are %d", e.Message, kept, theirs.Stats().Lent)
+	taken := len(held) * 64 << 10
+	if kept := fmt.Sprintf("blocks of %d bytes", taken); !strings.Contains(e.Message, kept) {
+		t.Errorf("the error says %q, want %q in it", e.Message, kept)
+	}
+	if lent := theirs.Stats().Lent; lent != uint64(taken) {
+		t.Errorf("%d bytes are lent, want %d", lent, taken)
 	}
 	if len(held) < 10 {
 		t.Errorf("only %d blocks of 64 KiB were to be had of 1 MiB", len(held))
@@ -148,8 +152,8 @@ func TestBusy(t *testing.T) {
 	}
 }
 
-// TestWaitingResultsAreBounded has a client hold its memory and ask for more again and again: as much as may wait does so, the rest
-// is busy at once, and when there is memory again all that waits comes.
+// TestWaitingResultsAreBounded has a client hold its memory and ask for more again and again: as much as may wait does
+// so, the rest is busy at once, and when there is memory again all that waits comes.
 func TestWaitingResultsAreBounded(t *testing.T) {
 	theirs := small(func(c *ipc.MemoryConfig) { c.Wait = time.Hour })
 	f := serve(t, ipc.Config{Memory: theirs})
@@ -429,7 +433,8 @@ func TestLoans(t *testing.T) {
 	p.Release()
 }
 
-// TestAttachmentsCount bounds payloads and what is attached to them together, in both directions: what is too much is not sent.
+// TestAttachmentsCount bounds payloads and what is attached to them together, in both directions: what is too much is
+// not sent.
 func TestAttachmentsCount(t *testing.T) {
 	const most = 100 << 10
 	ours := small(nil)

@@ -126,8 +126,8 @@ func encode(body Body, limit uint64) (*Payload, error) {
 	return bounded(body, nil, limit, func(size int) (*Payload, error) { return writeBuffer(body, nil, size) })
 }
 
-// bounded returns what write makes of body, of which it is told the size by body's own account. More than limit bytes, or than
-// the attachments leave, are CodeTooLarge, before they are written if body says so.
+// bounded returns what write makes of body, of which it is told the size by body's own account. More than limit bytes,
+// or than the attachments leave, are CodeTooLarge, before they are written if body says so.
 func bounded(body Body, a *Attachments, limit uint64, write func(size int) (*Payload, error)) (*Payload, error) {
 	size := max(body.Size(a), 0)
 	if err := a.check(uint64(size), limit); err != nil {

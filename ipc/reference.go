@@ -69,8 +69,8 @@ func checkReferences(h header, refs []reference, part, total uint64) error {
 	return nil
 }
 
-// wholeSize is how long a payload of total bytes is with its attachments, of which a receiver takes no more together than it takes
-// without any: it may have to copy them. refs have been checked.
+// wholeSize is how long a payload of total bytes is with its attachments, of which a receiver takes no more together
+// than it takes without any: it may have to copy them. refs have been checked.
 func wholeSize(total uint64, refs []reference, byBlock bool) uint64 {
 	if byBlock {
 		refs = refs[1:]

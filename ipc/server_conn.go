@@ -372,8 +372,8 @@ func (c *serverConn) onCancel(h header) {
 	}
 }
 
-// admit enters a call, whose arguments have whole bytes with their attachments, among those in flight. The refusal, where there
-// is one, is for the client; an error ends the connection.
+// admit enters a call, whose arguments have whole bytes with their attachments, among those in flight. The refusal,
+// where there is one, is for the client; an error ends the connection.
 func (c *serverConn) admit(call *Call, whole uint64, more bool) (refusal *Error, err error) {
 	config := &c.server.config
 	c.mu.Lock()
