@@ -20,8 +20,11 @@ import (
 // numbers by arrays and structs.
 //
 // The content is undefined. The slice is the method's until it returns, or the caller's until its [Loan] is released;
-// after that it may be used again for something else, so it must not be kept. What was sent stays with the receiver for as
-// long as it needs it, and must not be changed once it is on its way. Like make, it panics if n is negative or too large.
+// after that it may be used again for something else, so it must not be kept. Reading it all the same is at worst
+// reading what somebody else has there, or zeros, and writing to it spoils what somebody else has there, or is lost;
+// that ends, as for [Hold], thousands of segments later, from when on it may end the process. What was sent stays with
+// the receiver for as long as it needs it, and must not be changed once it is on its way. Like make, it panics if n is
+// negative or too large.
 func Alloc[E any](ctx context.Context, n int) []E {
 	t := reflect.TypeFor[E]()
 	size := int(t.Size())
@@ -124,15 +127,17 @@ func (l *Loan) Release() {
 	}
 }
 
-// Pin returns a slice of n elements, all zero, in shared memory of the node's that stays until it is released. Any number of
-// calls, to and from any process of this host, pass it, or parts of it, without a copy, as far as they would what [Alloc]
-// returns: for data that are read often and change seldom. It counts against no limit of [SharedMemory], but each takes a
-// descriptor: pin few large slices rather than many small ones.
+// Pin returns a slice of n elements, all zero, in shared memory of the node's that stays until it is released. Any
+// number of calls, to and from any process of this host, pass it, or parts of it, without a copy, as far as they would
+// what [Alloc] returns: for data that are read often and change seldom. It counts against no limit of [SharedMemory],
+// but each takes a descriptor: pin few large slices rather than many small ones. One that is larger than the receiver's
+// [MaxPayload] is copied, as are its parts.
 //
-// It must not be changed while somebody may read it. Where the system has no shared memory for it, or it was turned
-// off, or too many are pinned already, it is ordinary memory. Without [On] the node is the default one, so that
-// [Configure] comes before. An E that is not a number, nor made of numbers by arrays and structs, is an ErrInvalid, and
-// so is an n below zero.
+// It must not be changed while somebody may read it. After Release it must not be used; what is read all the same is
+// what was there or zeros, and what is written is lost, for as long as [Hold] says of its own memory. Where the system
+// has no shared memory for it, or it was turned off, or too many are pinned already, it is ordinary memory. Without
+// [On] the node is the default one, so that [Configure] comes before. An E that is not a number, nor made of numbers by
+// arrays and structs, is an ErrInvalid, and so is an n below zero.
 func Pin[E any](n int, opts ...NodeChoice) (*Pinned[E], error) {
 	var config connectConfig
 	for _, o := range opts {

@@ -22,9 +22,10 @@ import (
 // Any number of calls may share a hold; one that ends after Release gets copies. What they returned must not be written
 // to, which ends the process where it lies in shared memory, and not be read after Release.
 //
-// Until then it stays as it is, even if the connection ends or the other process does. Reading it later all the same does no
-// more harm than that what is read may have changed, or be zero: memory that was given back stays mapped until a thousand
-// segments later, or 64 GiB (see package buddy).
+// Until then it stays as it is, even if the connection ends or the other process does. Reading it later all the same is
+// at worst reading what has changed, or zeros, as long as its addresses are kept from other use: until thousands of
+// segments that came later, or terabytes of them, were given back as well (docs/memory.md has the figures). From then
+// on it may end the process.
 //
 // Memory that is held is missing to the resource's process; one that has none left for this connection answers ErrBusy,
 // to calls that have run (Error.MayHaveRun). So a hold that becomes garbage without having been released is logged,
@@ -166,7 +167,7 @@ type HoldStatistics struct {
 	LeakedHolds int           // holds that were never released, ever
 	LeakedBytes int64         // memory that they keep still
 	LentBlocks  int           // pieces of the node's memory that other processes read or hold
-	LentBytes   int64         // memory in them
+	LentBytes   int64         // memory that they take, up to twice what was written to them
 }
 
 // HoldStats is [Node.HoldStats] of the default node. Before that is used there is nothing to tell.

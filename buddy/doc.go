@@ -25,10 +25,14 @@
 //
 // # What is promised of memory that is gone
 //
-// A mapping is never ended under one who holds it: a [View] goes with its last holder, a segment of a pool when
-// none of its blocks is allocated. A slice that is used too late all the same reads what is in the block now or,
-// when the segment is gone, zeros. The addresses are not used again until a thousand later segments, or 64 GiB of them,
-// are gone too. A write to a block that was freed goes to whoever has it now; a write through a View faults at any time.
+// A mapping is never ended under one who holds it: a [View] goes with its last holder, a segment of a pool when none of
+// its blocks is allocated. A slice that is used too late all the same reads what is in the block now or, when the
+// segment is gone, zeros. A write to a block that was freed goes to whoever has it now, and is lost when the segment is
+// gone; a write through a View faults at any time.
+//
+// That ends when the addresses are let go, which from then on fault or are anything else's: those of the oldest segment
+// or view that is gone, when they are more than an eighth of the mappings that the system allows a process (8191 of
+// Linux's default), or more bytes than a sixteenth of what it can address (8 TiB of 128).
 //
 // # Tests of what uses it
 //
@@ -37,8 +41,8 @@
 //
 // # Locks
 //
-// Pool.growing is taken before Pool.mu, and that before Allocator.mu. The others, Budget.mu, queue.mu, Segment.mu and that
-// of the graveyard, are taken last, and none with another of them but the graveyard's with Segment.mu.
+// Pool.growing is taken before Pool.mu, and that before Allocator.mu. The others, Budget.mu, queue.mu, Segment.mu and
+// mappings.mu, are taken last, and none with another of them but mappings.mu with Segment.mu.
 //
 // Nobody holds the mu of two pools. Who makes room in a [Budget] has his own pool's growing at most, and takes the mu of
 // one pool after the other; nobody who has a pool's mu waits for a growing.

@@ -26,10 +26,10 @@ type Segment struct {
 // Create returns a segment of size bytes, all zero, rounded up to whole pages.
 //
 // All its memory is reserved before Create returns, so that too little of it is an error here and never a fault later.
-// On Linux it is a memfd, sealed against shrinking, growing, more seals and, from Linux 5.1, against all writing but
-// that through this segment; the seals can't be taken off. Where there are no memfds the error is
-// [errors.ErrUnsupported]. On macOS it is a shared-memory object whose size can't be changed and whose descriptor is
-// open for reading only.
+// So are more segments and views than half of the mappings that the system allows a process. On Linux it is a memfd,
+// sealed against shrinking, growing, more seals and, from Linux 5.1, against all writing but that through this segment;
+// the seals can't be taken off. Where there are no memfds the error is [errors.ErrUnsupported]. On macOS it is a
+// shared-memory object whose size can't be changed and whose descriptor is open for reading only.
 func Create(size int64) (*Segment, error) {
 	return newSegment(size, "shared memory", false, createMemory)
 }
@@ -47,8 +47,12 @@ func newSegment(size int64, what string, onDisk bool, create func(size int64) (*
 	if err != nil {
 		return nil, err
 	}
+	if err := mapped.addSegment(); err != nil {
+		return nil, fmt.Errorf("buddy: no %d bytes of %s: %w", rounded, what, err)
+	}
 	file, mem, err := create(rounded)
 	if err != nil {
+		mapped.removeSegment()
 		return nil, fmt.Errorf("buddy: no %d bytes of %s: %w", rounded, what, err)
 	}
 	return &Segment{file: file, mem: mem, onDisk: onDisk}, nil
@@ -64,7 +68,8 @@ func wholePages(size int64) (int64, error) {
 	return rounded, nil
 }
 
-// Bytes is the memory. After Close, what is read through it is zeros and what is written is lost.
+// Bytes is the memory. After Close, what is read through it is zeros and what is written is lost, for as long as the package
+// comment says.
 func (s *Segment) Bytes() []byte { return s.mem }
 
 // Size is how many bytes the segment has: what the other side gives to [Attach].
@@ -114,5 +119,6 @@ func (s *Segment) Close() error {
 		return nil
 	}
 	s.closed = true
-	return errors.Join(retire(s.mem, unix.PROT_READ|unix.PROT_WRITE), s.CloseFile())
+	defer mapped.removeSegment()
+	return errors.Join(mapped.retire(s.mem, unix.PROT_READ|unix.PROT_WRITE), s.CloseFile())
 }

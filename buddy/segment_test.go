@@ -253,18 +253,33 @@ func TestSlicesOfWhatIsGoneAreZero(t *testing.T) {
 	}
 }
 
-// Address ranges of what is gone are not kept for ever.
-func TestManySegments(t *testing.T) {
+// Slices of what is gone can be read after thousands of others are gone as well.
+func TestSlicesOutliveManySegments(t *testing.T) {
 	leaktest.Check(t)
-	for range 3000 {
+	cycle := func() (written, read []byte) {
 		s, err := buddy.Create(1)
 		if err != nil {
 			t.Fatal(err)
 		}
-		attach(t, s).Release()
+		v := attach(t, s)
+		v.Release()
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
+		return s.Bytes(), v.Bytes()
+	}
+	written, read := cycle()
+	for range 2500 {
+		cycle()
+	}
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if fault := recover(); fault != nil {
+			t.Errorf("a late read: %v", fault)
+		}
+	}()
+	if read[0] != 0 || read[len(read)-1] != 0 || written[0] != 0 {
+		t.Error("memory that is gone is not zero")
 	}
 }
 

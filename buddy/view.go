@@ -25,7 +25,8 @@ type View struct {
 // the owner does; its bytes, though, may change at any time, unless something else forbids it.
 //
 // The size must come from somewhere else than from the descriptor, and must have been found bearable: readers may touch
-// it all. The caller may close file at once, and has to at some time.
+// it all. The caller may close file at once, and has to at some time. More views than a quarter of the mappings that
+// the system allows a process, or larger ones together than an eighth of what it can address, are refused with ENOMEM.
 func Attach(file *os.File, size int64) (*View, error) {
 	return attach(file, size, "shared memory", checkMemory)
 }
@@ -49,8 +50,12 @@ func attach(file *os.File, size int64, what string, check func(*os.File, int64) 
 	if err := check(file, size); err != nil {
 		return nil, fmt.Errorf("buddy: refused the %s of a peer: %w", what, err)
 	}
+	if err := mapped.addView(size); err != nil {
+		return nil, fmt.Errorf("buddy: map the %s of a peer: %w", what, err)
+	}
 	mem, err := unix.Mmap(int(file.Fd()), 0, int(size), unix.PROT_READ, unix.MAP_SHARED)
 	if err != nil {
+		mapped.removeView(size)
 		return nil, fmt.Errorf("buddy: map the %s of a peer: %w", what, os.NewSyscallError("mmap", err))
 	}
 	v := &View{mem: mem}
@@ -58,7 +63,8 @@ func attach(file *os.File, size int64, what string, check func(*os.File, int64) 
 	return v, nil
 }
 
-// Bytes is the memory, to be read only. After the last Release, what is read through it is zeros.
+// Bytes is the memory, to be read only. After the last Release, what is read through it is zeros, for as long as the package
+// comment says.
 func (v *View) Bytes() []byte { return v.mem }
 
 // Size is how many bytes the view has.
@@ -122,6 +128,7 @@ func (v *View) Release() {
 		panic("buddy: a view is released more often than it was retained")
 	case n == 0:
 		// That the mapping can't be exchanged leaves it as it was: more memory in use than needed, and no harm else.
-		_ = retire(v.mem, unix.PROT_READ)
+		_ = mapped.retire(v.mem, unix.PROT_READ)
+		mapped.removeView(v.Size())
 	}
 }

@@ -7,7 +7,9 @@ import "sync"
 type Attachments struct {
 	lender *lender
 	blocks []*block
-	most   int
+	bytes  uint64 // of all blocks
+	most   int    // blocks
+	limit  uint64 // bytes of the payload and the blocks together
 }
 
 // attachments returns what the memory of a payload is to be attached to, or nil if there is no such memory.
@@ -15,11 +17,11 @@ func (l *lender) attachments() *Attachments {
 	if l.loans.empty() && l.memory.pinned.empty() {
 		return nil
 	}
-	return &Attachments{lender: l, most: l.maxAttached}
+	return &Attachments{lender: l, most: l.maxAttached, limit: l.maxPayload}
 }
 
-// Attach tells as which of the attachments, and from which of its bytes on, the receiver can read mem, if it can. Asked
-// again of the same memory it gives the same answer.
+// Attach tells as which of the attachments, and from which of its bytes on, the receiver can read mem, if it can and takes
+// as much as the whole piece of memory that mem is of. Asked again of the same memory it gives the same answer.
 func (a *Attachments) Attach(mem []byte) (index int, offset uint64, ok bool) {
 	if a == nil || len(mem) == 0 {
 		return 0, 0, false
@@ -36,12 +38,25 @@ func (a *Attachments) Attach(mem []byte) (index int, offset uint64, ok bool) {
 	if !ok {
 		return 0, 0, false
 	}
-	if len(a.blocks) == a.most || !a.lender.knows(b) {
+	if len(a.blocks) == a.most || uint64(len(b.bytes)) > a.limit-a.bytes || !a.lender.knows(b) {
 		b.release()
 		return 0, 0, false
 	}
 	a.blocks = append(a.blocks, b)
+	a.bytes += uint64(len(b.bytes))
 	return len(a.blocks) - 1, offset, true
+}
+
+// check is CodeTooLarge if the receiver does not take n bytes with these attachments, or more than limit without any.
+func (a *Attachments) check(n, limit uint64) error {
+	switch {
+	case n > limit:
+		return tooLarge(n, limit)
+	case a != nil && n > a.limit-a.bytes:
+		return errorf(CodeTooLarge, "a payload of %d bytes with %d attached, the peer takes at most %d together (MaxPayload)",
+			n, a.bytes, a.limit)
+	}
+	return nil
 }
 
 func (a *Attachments) release() {

@@ -13,6 +13,7 @@ type block struct {
 	segment uint32
 	offset  uint64
 	bytes   []byte
+	taken   uint64 // bytes of memory that it takes; the allocator rounds up
 	step    step
 	holders atomic.Int32
 }
@@ -24,7 +25,7 @@ type home interface {
 }
 
 func newBlock(h home, segment uint32, offset uint64, bytes []byte) *block {
-	b := &block{home: h, segment: segment, offset: offset, bytes: bytes}
+	b := &block{home: h, segment: segment, offset: offset, bytes: bytes, taken: uint64(cap(bytes))}
 	b.holders.Store(1)
 	return b
 }

@@ -33,7 +33,8 @@ type borrowedSegment struct {
 	file bool // its owner could cut it: to be copied from only
 }
 
-// What a peer may have this side map, per connection: numbers, and addresses, not memory.
+// What a peer may have this side map, per connection: numbers, and addresses, not memory. What all peers together may
+// have is bounded by package buddy, for the process; there is no room beyond that.
 const (
 	maxSegments = 4096
 	maxMapped   = 1 << 40

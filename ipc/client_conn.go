@@ -503,8 +503,6 @@ func (c *clientConn) onAnswer(h header, fixed []byte) error {
 		return protocolErrorf("an answer to call %d, which expects none", h.call)
 	case len(refs) > 0 && p.code != CodeOK:
 		return protocolErrorf("a failure of %d bytes with %d references", p.total, len(refs))
-	case p.total > uint64(c.client.config.MaxPayload):
-		return protocolErrorf("an answer of %d bytes, at most %d are taken", p.total, c.client.config.MaxPayload)
 	}
 	call.code, call.total, call.ran = p.code, p.total, h.flags&flagRan != 0
 	if wanted || len(refs) > 0 {
@@ -513,6 +511,9 @@ func (c *clientConn) onAnswer(h header, fixed []byte) error {
 	byBlock := h.flags&flagBlock != 0
 	if err := checkReferences(h, refs, uint64(c.reader.rest), p.total); err != nil {
 		return err
+	}
+	if n := wholeSize(p.total, refs, byBlock); n > uint64(c.client.config.MaxPayload) {
+		return protocolErrorf("an answer of %d bytes, attachments included, at most %d are taken", n, c.client.config.MaxPayload)
 	}
 	if len(refs) > 0 {
 		if err := c.memory.borrow(call.part, refs, byBlock); err != nil {

@@ -14,8 +14,9 @@ const (
 
 // Config sets the bounds of a client or a server. The zero value of each field means its default.
 type Config struct {
-	// MaxPayload is the size in bytes of the largest payload accepted from a peer, which is told of it and
-	// sends nothing larger. It also bounds all payloads that one connection may have half-sent at a time.
+	// MaxPayload is the size in bytes of the largest payload accepted from a peer, which is told of it and sends
+	// nothing larger. The attachments of a payload count in it, each with its whole length: a piece of memory that
+	// would be too much is not attached. It also bounds all payloads that one connection may have half-sent at a time.
 	// Default 4 GiB.
 	MaxPayload int64
 	// MaxCalls is how many calls one connection may have in flight at a server; the call beyond it is

@@ -49,14 +49,13 @@ func (l *lender) write(ctx context.Context, body Body, atts *Attachments, limit 
 // writeBlock writes body to a block, or to a buffer where there is none.
 func (l *lender) writeBlock(ctx context.Context, body Body, atts *Attachments, size int) (*Payload, error) {
 	b, err := l.alloc(ctx, size)
-	if err == errNoMemory || err == errNotNow {
-		p, writeErr := writeBuffer(body, atts, size)
-		if writeErr == nil {
-			p.waits = err == errNotNow
-		}
-		return p, writeErr
-	}
-	if err != nil {
+	switch err {
+	case nil:
+	case errNoMemory:
+		return writeBuffer(body, atts, size)
+	case errNotNow:
+		return l.writeParked(body, atts, size)
+	default:
 		return nil, err
 	}
 	defer func() {
@@ -86,26 +85,50 @@ func (l *lender) writeBlock(ctx context.Context, body Body, atts *Attachments, s
 	return l.place(ctx, p)
 }
 
+// writeParked writes body to a buffer, where it is to wait for a block.
+func (l *lender) writeParked(body Body, atts *Attachments, size int) (_ *Payload, err error) {
+	place := l.parking.enter(size)
+	if place == nil {
+		return nil, l.errParked(size)
+	}
+	defer func() {
+		if place != nil { // also if body panics
+			place.leave()
+		}
+	}()
+	p, err := writeBuffer(body, atts, size)
+	if err == nil {
+		p.parked, place = place, nil
+	}
+	return p, err
+}
+
 // place puts a payload that is in a buffer, and large, into a block, if there is one: that takes a copy, the socket two. It
 // takes p over, and returns it unless there is an error.
 func (l *lender) place(ctx context.Context, p *Payload) (*Payload, error) {
 	b, err := l.alloc(ctx, len(p.Bytes()))
-	p.waits = err == errNotNow
-	switch {
-	case err == nil:
+	p.unpark()
+	switch err {
+	case nil:
 		copy(b.bytes, p.Bytes())
 		p.putInto(b)
-	case err != errNoMemory && err != errNotNow:
-		p.Release()
-		return nil, err
+		return p, nil
+	case errNoMemory:
+		return p, nil
+	case errNotNow:
+		if p.parked = l.parking.enter(len(p.Bytes())); p.parked != nil {
+			return p, nil
+		}
+		err = l.errParked(len(p.Bytes()))
 	}
-	return p, nil
+	p.Release()
+	return nil, err
 }
 
 // settle waits for the memory of a payload that encode did not wait for. It takes p over, and returns it unless there is
 // an error.
 func (l *lender) settle(ctx context.Context, p *Payload) (*Payload, error) {
-	if !p.waits {
+	if p.parked == nil {
 		return p, nil
 	}
 	p, err := l.place(ctx, p)

@@ -33,6 +33,14 @@ func Running(s *Server) (n int) {
 	return n
 }
 
+// Parked is how many bytes of results wait for memory at a server.
+func Parked(s *Server) (n int64) {
+	for _, c := range s.snapshot() {
+		n += c.lender.parking.bytes.Load()
+	}
+	return n
+}
+
 // Calls is how many calls a client has in flight on its connection.
 func Calls(c *Client) int {
 	conn := current(c)

@@ -37,7 +37,7 @@ const (
 //	    12    4  length of the extensions that follow the hello, at most 4096
 //	    16    8  capabilities
 //	    24   16  instance: random, another one for each endpoint that is made
-//	    40    8  largest payload accepted
+//	    40    8  largest payload accepted, attachments included
 //	    48    4  largest frame body accepted
 //	    52    4  most calls accepted at once; zero from a client, and from a server that refuses
 //	             the connection, which says why in a goaway frame

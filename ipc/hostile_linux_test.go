@@ -32,6 +32,12 @@ func dialRaw(t *testing.T, path string) *rawPeer {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return greetRaw(t, c, 0)
+}
+
+// greetRaw shakes hands, as a client or as a server that takes so many calls at once.
+func greetRaw(t *testing.T, c *net.UnixConn, maxCalls uint32) *rawPeer {
+	t.Helper()
 	t.Cleanup(func() { c.Close() })
 	c.SetDeadline(time.Now().Add(10 * time.Second))
 	s, err := newSocket(c, true)
@@ -40,7 +46,7 @@ func dialRaw(t *testing.T, path string) *rawPeer {
 	}
 	t.Cleanup(s.closeFiles)
 	p := &rawPeer{T: t, conn: c, socket: s, reader: newFrameReader(s)}
-	p.send(appendHello(nil, hello{major: 1, caps: capChunks | capMemory, maxPayload: 1 << 40, maxFrame: frameSize}))
+	p.send(appendHello(nil, hello{major: 1, caps: capChunks | capMemory, maxPayload: 1 << 40, maxFrame: frameSize, maxCalls: maxCalls}))
 	if _, err := readHello(p.reader); err != nil {
 		t.Fatal(err)
 	}
@@ -295,6 +301,127 @@ func (p *rawPeer) answerByBlock() reference {
 		}
 		return refs[0]
 	}
+}
+
+// TestTooMuchAttached has peers attach more than is taken in a payload, which goes home all the same: a call is
+// refused, and an answer ends the connection.
+func TestTooMuchAttached(t *testing.T) {
+	page := uint64(os.Getpagesize())
+	config := Config{MaxPayload: int64(page), ConnLost: func(error) {}}
+	t.Run("call", func(t *testing.T) {
+		leaktest.Check(t)
+		s, err := Listen(Scheme+t.TempDir()+"/s.sock", sizeHandler{}, config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		p := dialRaw(t, s.socket.path)
+		defer p.conn.Close()
+		p.segment(1)
+		p.call(1, 8, reference{1, 0, 8}, reference{1, 64, page / 2}, reference{1, 64, page / 2})
+		answered, home := false, 0
+		for !answered || home < 3 {
+			switch h, body := p.next(); h.kind {
+			case kindAnswer:
+				answer, err := parseAnswerPrefix(body[:answerPrefixSize])
+				if err != nil || answer.code != CodeTooLarge {
+					t.Fatalf("answered %+v, %v", answer, err)
+				}
+				answered = true
+			case kindFree:
+				home += len(body) / freeSize
+			}
+		}
+		p.call(2, 8, reference{1, 0, 8}, reference{1, 64, page - 8 - 64})
+		p.answers(2, CodeOK)
+	})
+	t.Run("answer", func(t *testing.T) {
+		leaktest.Check(t)
+		l, err := net.ListenUnix("unix", &net.UnixAddr{Name: t.TempDir() + "/s.sock", Net: "unix"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		c := NewClient(Scheme+l.Addr().String(), config)
+		defer c.Close()
+		ended := make(chan error, 1)
+		go func() {
+			_, err := c.Call(context.Background(), Request{Args: Bytes(nil)})
+			ended <- err
+		}()
+		conn, err := l.AcceptUnix()
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := greetRaw(t, conn, 1)
+		defer p.conn.Close()
+		p.segment(1)
+		answer := appendHeader(nil, header{length: uint32(answerPrefixSize + referenceSize + 1), kind: kindAnswer, call: 1})
+		answer = appendAnswerPrefix(answer, answerPrefix{refs: 1, total: 1})
+		p.send(append(appendReference(answer, reference{1, 0, page}), 0))
+		if err := <-ended; err == nil || asError(err).Code != CodeInternal || !strings.Contains(err.Error(), "attachments included") {
+			t.Errorf("the call ended with %v", err)
+		}
+	})
+}
+
+// answers reads up to the answer to a call, which is to have this code.
+func (p *rawPeer) answers(id uint64, code Code) {
+	p.Helper()
+	for {
+		h, body := p.next()
+		if h.kind != kindAnswer {
+			continue
+		}
+		if answer, err := parseAnswerPrefix(body[:answerPrefixSize]); err != nil || h.call != id || answer.code != code {
+			p.Fatalf("call %d is answered %+v (%v), want call %d with code %v", h.call, answer, err, id, code)
+		}
+		return
+	}
+}
+
+// keeper keeps the arguments of each call.
+type keeper chan *Payload
+
+func (k keeper) ServeCall(_ context.Context, call *Call) (*Payload, error) {
+	k <- call.Take()
+	return call.Encode(Bytes(nil))
+}
+
+// TestCopiesOfFilesAreBounded has a client send payloads in a file, which costs it nothing: the server copies them, but
+// no more than MaxPayload at a time.
+func TestCopiesOfFilesAreBounded(t *testing.T) {
+	leaktest.Check(t)
+	const most, n = 1 << 20, 600 << 10
+	kept := make(keeper, 2)
+	s, err := Listen(Scheme+t.TempDir()+"/s.sock", kept, Config{MaxPayload: most, ConnLost: func(error) {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	p := dialRaw(t, s.socket.path)
+	defer p.conn.Close()
+	fd, err := unix.MemfdCreate("file", unix.MFD_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if err := unix.Ftruncate(fd, most); err != nil {
+		t.Fatal(err)
+	}
+	p.pass(segmentInfo{id: 1, what: segmentFile, size: most}, fd)
+	inFile := reference{1, 0, n}
+	p.call(1, n, inFile)
+	p.answers(1, CodeOK)
+	p.call(2, n, inFile)
+	p.answers(2, CodeBusy)
+	p.call(3, most-n, reference{1, 0, most - n})
+	p.answers(3, CodeOK)
+	(<-kept).Release()
+	(<-kept).Release()
+	p.call(4, n, inFile)
+	p.answers(4, CodeOK)
+	(<-kept).Release()
 }
 
 // TestRefusal has a client say that it can't map anything: it gets answers in frames from then on.

@@ -3,6 +3,7 @@ package ipc
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 
@@ -20,9 +21,12 @@ type lender struct {
 	pool   *buddy.Pool
 	cool   cooling
 	loans  ranges
-	stuck  func(bool) // told when somebody begins or ceases to wait for the peer to give memory back
 
-	maxAttached int // pieces of memory per payload
+	parking parking
+	stuck   func(bool) // told when somebody begins or ceases to wait for the peer to give memory back
+
+	maxAttached int    // pieces of memory per payload
+	maxPayload  uint64 // bytes of a payload with those pieces that the peer takes
 
 	off atomic.Bool // the peer can't map segments, or the connection has ended
 
@@ -33,8 +37,8 @@ type lender struct {
 	end   context.CancelFunc
 
 	mu        sync.Mutex
-	lent      map[place]lentBlock // nil once the connection has ended
-	lentBytes uint64
+	lent      map[place]lentBlock    // nil once the connection has ended
+	lentBytes uint64                 // taken by them
 	segments  map[uint32]segmentInfo // those that the peer knows
 	mapped    uint64                 // bytes of them
 
@@ -58,11 +62,13 @@ type lentBlock struct {
 // maxLent bounds how many blocks a peer may have. Payloads beyond that go through the socket.
 const maxLent = 1 << 16
 
-func newLender(m *Memory, out *sender, maxFrame int, stuck func(bool)) (*lender, error) {
+func newLender(m *Memory, out *sender, sess session, stuck func(bool)) (*lender, error) {
 	l := &lender{
-		memory: m, out: out, stuck: stuck, maxAttached: min(maxRefs, (maxFrame-callPrefixSize)/referenceSize) - 1,
+		memory: m, out: out, stuck: stuck,
+		maxAttached: min(maxRefs, (sess.maxFrame-callPrefixSize)/referenceSize) - 1, maxPayload: sess.peer.maxPayload,
 		lent: make(map[place]lentBlock), segments: make(map[uint32]segmentInfo), pins: make(map[*Pinned]uint32),
 	}
+	l.parking.limit = max(m.config.ConnBytes, leastParking)
 	l.users.Store(1)
 	l.ended, l.end = context.WithCancel(context.Background())
 	config := m.poolConfig()
@@ -180,8 +186,22 @@ func noWait() context.Context { return nil }
 var errNotNow = errors.New("the memory is in use")
 
 func (l *lender) errBusy(n int) *Error {
-	return errorf(CodeBusy, "no %d bytes of shared memory came free in time: the other side keeps %d of the %d that this connection may have; release what is held, or raise ConnBytes",
-		n, l.lentNow(), l.memory.config.ConnBytes)
+	return errorf(CodeBusy, "no %d bytes of shared memory came free in time: %s", n, l.keptText())
+}
+
+// errParked is the answer to a call that ran, but whose result is too much to wait.
+func (l *lender) errParked(n int) *Error {
+	l.memory.busy.Add(1)
+	e := errorf(CodeBusy, "%d bytes, beside %d of other results that wait for shared memory: %s",
+		n, l.parking.bytes.Load(), l.keptText())
+	e.MayHaveRun = true
+	return e
+}
+
+// keptText says who has the memory, and what to do about it.
+func (l *lender) keptText() string {
+	return fmt.Sprintf("the other side keeps blocks of %d bytes, each a power of two unless it is large, "+
+		"of the %d that this connection may have; release what is held, or raise ConnBytes", l.kept(), l.memory.config.ConnBytes)
 }
 
 func (l *lender) await(ctx context.Context, n int) (buddy.Block, error) {
@@ -235,10 +255,16 @@ func (l *lender) leave() {
 	_ = l.pool.Close() // what can't be unmapped stays, and does no harm
 }
 
-func (l *lender) lentNow() uint64 {
+// kept is how much of the pool's memory the peer has.
+func (l *lender) kept() (bytes uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.lentBytes
+	for _, entry := range l.lent {
+		if entry.block.home == l {
+			bytes += entry.block.taken
+		}
+	}
+	return bytes
 }
 
 func (l *lender) newBlock(b buddy.Block, n int) *block {
@@ -328,8 +354,11 @@ func (l *lender) lend(refs []reference, blocks []*block) {
 	for i, b := range blocks {
 		b.retain()
 		at := place{refs[i].segment, refs[i].offset}
-		l.lent[at] = lentBlock{b, l.lent[at].times + 1}
-		l.lentBytes += uint64(len(b.bytes))
+		times := l.lent[at].times
+		l.lent[at] = lentBlock{b, times + 1}
+		if times == 0 {
+			l.lentBytes += b.taken
+		}
 	}
 }
 
@@ -360,8 +389,8 @@ func (l *lender) takeBack(at place) *block {
 		l.lent[at] = entry
 	} else {
 		delete(l.lent, at)
+		l.lentBytes -= entry.block.taken
 	}
-	l.lentBytes -= uint64(len(entry.block.bytes))
 	return entry.block
 }
 

@@ -42,8 +42,11 @@ type MemoryConfig struct {
 	Inline int
 	// Dedicated is the size in bytes from which on a payload has a segment of its own. Default 8 MiB.
 	Dedicated int
-	// ConnBytes bounds the memory of one connection for what this side sends on it, so also what a peer can keep
-	// from coming back. Default 4 GiB, or a quarter of the machine's memory if that is less.
+	// ConnBytes bounds the memory of one connection for what this side sends on it, so also what a peer can keep from
+	// coming back. Blocks have powers of two of bytes: 1 MiB with a few bytes around it takes 2, so that payloads of
+	// such a size use half of this up to Dedicated, from which on there is no rounding. It also bounds the results that
+	// wait in ordinary memory for some to come back, if it is more than 64 MiB; else that does. Default 4 GiB, or a
+	// quarter of the machine's memory if that is less.
 	ConnBytes int64
 	// MaxBytes bounds the memory of all connections together; less than 64 KiB is taken for that. Default half of the
 	// machine's memory.
@@ -114,7 +117,7 @@ func (m *Memory) join(sess session, out *sender, maxPayload int64, stuck func(bo
 	if !sess.memory {
 		return nil, nil, nil
 	}
-	l, err := newLender(m, out, sess.maxFrame, stuck)
+	l, err := newLender(m, out, sess, stuck)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -190,8 +193,8 @@ type MemoryStats struct {
 	Connections int    // that memory is there for
 	Bytes       uint64 // memory of the system's, in use or kept for the next payloads
 	Files       uint64 // bytes of files
-	Lent        uint64 // bytes that peers read or hold
-	LentBlocks  int    // in so many pieces
+	Lent        uint64 // bytes of the blocks that peers read or hold; up to twice what is in them
+	LentBlocks  int    // how many those are
 	Pinned      uint64 // bytes of Pin
 
 	// How many payloads were sent in each way since the memory was made; see [MemoryConfig].

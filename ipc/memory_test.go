@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -83,8 +84,8 @@ func TestMemoryComesHome(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s := theirs.Stats(); s.LentBlocks != 1 || s.Lent != 20<<10 {
-		t.Errorf("with an answer held, lent are %d bytes in %d blocks", s.Lent, s.LentBlocks)
+	if s := theirs.Stats(); s.LentBlocks != 1 || s.Lent != 32<<10 {
+		t.Errorf("with an answer of 20 KiB held, lent are %d bytes in %d blocks; want one of 32 KiB", s.Lent, s.LentBlocks)
 	}
 	if err := echo(t.Context(), c, pattern(40<<10)); err != nil {
 		t.Fatal(err)
@@ -112,8 +113,16 @@ func TestBusy(t *testing.T) {
 			t.Fatal("the server lends without end")
 		}
 	}
-	if e := wantCode(t, err, ipc.CodeBusy); !e.MayHaveRun {
+	e := wantCode(t, err, ipc.CodeBusy)
+	if !e.MayHaveRun {
 		t.Error("the call ran, but the error does not say so")
+	}
+	taken := len(held) * 64 << 10
+	if kept := fmt.Sprintf("blocks of %d bytes", taken); !strings.Contains(e.Message, kept) {
+		t.Errorf("the error says %q, want %q in it", e.Message, kept)
+	}
+	if lent := theirs.Stats().Lent; lent != uint64(taken) {
+		t.Errorf("%d bytes are lent, want %d", lent, taken)
 	}
 	if len(held) < 10 {
 		t.Errorf("only %d blocks of 64 KiB were to be had of 1 MiB", len(held))
@@ -141,6 +150,60 @@ func TestBusy(t *testing.T) {
 	if s := theirs.Stats(); s.Busy != 1 {
 		t.Errorf("%d payloads found no memory, want 1", s.Busy)
 	}
+}
+
+// TestWaitingResultsAreBounded has a client hold its memory and ask for more again and again: as much as may wait does
+// so, the rest is busy at once, and when there is memory again all that waits comes.
+func TestWaitingResultsAreBounded(t *testing.T) {
+	theirs := small(func(c *ipc.MemoryConfig) { c.Wait = time.Hour })
+	f := serve(t, ipc.Config{Memory: theirs})
+	c := f.client(ipc.Config{})
+	const n, fit, more = 1 << 20, 64, 9 // of 1 MiB, all that the connection may have
+	ask := func(ctx context.Context, times int) <-chan error {
+		ends := make(chan error, times)
+		for range times {
+			go func() {
+				p, err := get(ctx, c, n)
+				if err == nil {
+					p.Release()
+				}
+				ends <- err
+			}()
+		}
+		return ends
+	}
+	held, err := get(t.Context(), c, 100<<10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ends := ask(t.Context(), fit+more)
+	for range more {
+		if e := wantCode(t, <-ends, ipc.CodeBusy); !e.MayHaveRun {
+			t.Error("the call ran, but the error does not say so")
+		}
+	}
+	if parked := ipc.Parked(f.server); parked > fit*n {
+		t.Errorf("%d bytes wait on the heap, want at most %d", parked, fit*n)
+	}
+	held.Release()
+	for range fit {
+		if err := <-ends; err != nil {
+			t.Fatalf("when there is memory again: %v", err)
+		}
+	}
+
+	if held, err = get(t.Context(), c, 100<<10); err != nil {
+		t.Fatal(err)
+	}
+	defer held.Release()
+	ctx, cancel := context.WithCancel(t.Context())
+	ends = ask(ctx, 3)
+	eventually(t, "results wait", func() bool { return ipc.Parked(f.server) == 3*n })
+	cancel()
+	for range 3 {
+		wantCode(t, <-ends, ipc.CodeCanceled)
+	}
+	eventually(t, "nothing waits for calls that are over", func() bool { return ipc.Parked(f.server) == 0 })
 }
 
 // TestArgumentsWait has the server keep the memory of arguments: further ones wait for it, as long as their context lets
@@ -285,10 +348,11 @@ func TestClientGone(t *testing.T) {
 // attaching is a body that refers to memory rather than to contain it, as far as it can.
 type attaching struct {
 	memory []byte
+	beside int // so many bytes more
 	found  *bool
 }
 
-func (b attaching) Size(*ipc.Attachments) int { return 100 }
+func (b attaching) Size(*ipc.Attachments) int { return 100 + b.beside }
 
 func (b attaching) AppendTo(dst []byte, a *ipc.Attachments) ([]byte, error) {
 	index, offset, ok := a.Attach(b.memory)
@@ -297,7 +361,8 @@ func (b attaching) AppendTo(dst []byte, a *ipc.Attachments) ([]byte, error) {
 		return dst, errors.New("asked again, Attach answers otherwise")
 	}
 	*b.found = ok
-	return fmt.Appendf(dst, "%d %d %d", index, offset, len(b.memory)), nil
+	dst = fmt.Appendf(dst, "%d %d %d ", index, offset, len(b.memory))
+	return append(dst, make([]byte, b.beside)...), nil
 }
 
 // attached is the memory that the payload of an attaching refers to.
@@ -331,7 +396,7 @@ func TestLoans(t *testing.T) {
 	}
 	var found bool
 	for range 3 { // as often as one likes
-		p, err := c.Call(t.Context(), ipc.Request{Method: methodTake, Args: attaching{mem[1000:9000], &found}})
+		p, err := c.Call(t.Context(), ipc.Request{Method: methodTake, Args: attaching{mem[1000:9000], 0, &found}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -342,7 +407,7 @@ func TestLoans(t *testing.T) {
 		}
 		args.Release()
 	}
-	p, err := c.Call(t.Context(), ipc.Request{Method: methodTake, Args: attaching{mem, &found}})
+	p, err := c.Call(t.Context(), ipc.Request{Method: methodTake, Args: attaching{mem, 0, &found}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -361,11 +426,50 @@ func TestLoans(t *testing.T) {
 	}
 	args.Release()
 	eventually(t, "the loan is home", func() bool { return ours.Stats().LentBlocks == 0 })
-	p, err = c.Call(t.Context(), ipc.Request{Method: methodEcho, Args: attaching{mem, &found}})
+	p, err = c.Call(t.Context(), ipc.Request{Method: methodEcho, Args: attaching{mem, 0, &found}})
 	if err != nil || found {
 		t.Fatalf("memory that is lent no more was attached: %v, %v", found, err)
 	}
 	p.Release()
+}
+
+// TestAttachmentsCount bounds payloads and what is attached to them together, in both directions: what is too much is
+// not sent.
+func TestAttachmentsCount(t *testing.T) {
+	const most = 100 << 10
+	ours := small(nil)
+	f := serve(t, ipc.Config{Memory: small(nil), MaxPayload: most})
+	taken := 0
+	f.handler.take = func(p *ipc.Payload) { taken++; p.Release() }
+	c := f.client(ipc.Config{Memory: ours, MaxPayload: most})
+	loans, err := c.Loans(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer loans.Release()
+	pass := func(mem []byte, beside int) (found bool, err error) {
+		p, err := c.Call(t.Context(), ipc.Request{Method: methodTake, Args: attaching{mem, beside, &found}})
+		if err == nil {
+			p.Release()
+		}
+		return found, err
+	}
+	some, more := loans.Alloc(60<<10), loans.Alloc(120<<10)
+	if found, err := pass(some, 30<<10); err != nil || !found {
+		t.Errorf("within the bound: attached: %v, %v", found, err)
+	}
+	_, err = pass(some, 50<<10)
+	if e := wantCode(t, err, ipc.CodeTooLarge); e.MayHaveRun {
+		t.Error("what was never sent may have run")
+	}
+	if found, err := pass(more[:10], 100); err != nil || found {
+		t.Errorf("a part of what is too large as a whole: attached: %v, %v", found, err)
+	}
+	if taken != 2 {
+		t.Errorf("%d calls came to the server, want 2", taken)
+	}
+	loans.Release()
+	eventually(t, "the loans are home", func() bool { return ours.Stats().LentBlocks == 0 })
 }
 
 // TestPinned passes the same memory over two connections and in both directions.
@@ -384,7 +488,7 @@ func TestPinned(t *testing.T) {
 		c := f.client(ipc.Config{Memory: ours})
 		for range 2 {
 			var found bool
-			p, err := c.Call(t.Context(), ipc.Request{Method: methodTake, Args: attaching{pin.Bytes(), &found}})
+			p, err := c.Call(t.Context(), ipc.Request{Method: methodTake, Args: attaching{pin.Bytes(), 0, &found}})
 			if err != nil || !found {
 				t.Fatalf("attached: %v, %v", found, err)
 			}

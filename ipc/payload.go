@@ -35,7 +35,7 @@ type Payload struct {
 	// Of a payload to be sent.
 	blocks []*block    // those that it is in and that it is attached to, each retained
 	out    []reference // to the same
-	waits  bool        // it is in a buffer because there was no block at once
+	parked *parked     // it is in a buffer because there was no block at once
 
 	in borrowed // of a payload that was received by reference
 }
@@ -126,20 +126,20 @@ func encode(body Body, limit uint64) (*Payload, error) {
 	return bounded(body, nil, limit, func(size int) (*Payload, error) { return writeBuffer(body, nil, size) })
 }
 
-// bounded returns what write makes of body, of which it is told the size by body's own account. More than limit bytes
-// are CodeTooLarge, before they are written if body says so.
+// bounded returns what write makes of body, of which it is told the size by body's own account. More than limit bytes,
+// or than the attachments leave, are CodeTooLarge, before they are written if body says so.
 func bounded(body Body, a *Attachments, limit uint64, write func(size int) (*Payload, error)) (*Payload, error) {
 	size := max(body.Size(a), 0)
-	if uint64(size) > limit {
-		return nil, tooLarge(uint64(size), limit)
+	if err := a.check(uint64(size), limit); err != nil {
+		return nil, err
 	}
 	p, err := write(size)
 	if err != nil {
 		return nil, err
 	}
-	if n := uint64(len(p.Bytes())); n > limit {
+	if err := a.check(uint64(len(p.Bytes())), limit); err != nil {
 		p.Release()
-		return nil, tooLarge(n, limit)
+		return nil, err
 	}
 	return p, nil
 }
@@ -171,7 +171,7 @@ func (p *Payload) attach(a *Attachments) {
 }
 
 func tooLarge(n, limit uint64) *Error {
-	return errorf(CodeTooLarge, "a payload of %d bytes, the peer takes at most %d (MaxPayload)", n, limit)
+	return errorf(CodeTooLarge, "a payload of %d bytes, the peer takes at most %d with all that is attached (MaxPayload)", n, limit)
 }
 
 // Buffers are pooled by powers of two. Larger ones are left to the garbage collector.
@@ -181,6 +181,12 @@ const (
 )
 
 var payloadPools [maxPooledBits - minPooledBits + 1]sync.Pool
+
+// unpark ends the wait for a block.
+func (p *Payload) unpark() {
+	p.parked.leave()
+	p.parked = nil
+}
 
 // newPayload returns an empty payload with room for n bytes and one reference.
 func newPayload(n int) *Payload {
@@ -198,7 +204,8 @@ func newPayload(n int) *Payload {
 }
 
 func putPayload(p *Payload) {
-	p.block, p.waits = nil, false
+	p.unpark()
+	p.block = nil
 	for i, b := range p.blocks {
 		b.release()
 		p.blocks[i] = nil

@@ -43,12 +43,13 @@ func (m *Memory) Pin(n int) (*Pinned, error) {
 		return nil, errorf(CodeUnsupported, "pinning %d bytes: %v", n, err)
 	}
 	p := &Pinned{memory: m, segment: segment, lenders: make(map[*lender]struct{})}
-	p.block = newBlock(p, 0, 0, segment.Bytes()[:n:n])
+	p.block = newBlock(p, 0, 0, segment.Bytes())
+	p.block.bytes = p.block.bytes[:n:n]
 	m.pinned.add(p.block)
 	return p, nil
 }
 
-// Bytes is the memory. After Release it may read as zeros at any time.
+// Bytes is the memory. After Release it may read as zeros at any time, for as long as package buddy keeps the addresses.
 func (p *Pinned) Bytes() []byte { return p.block.bytes }
 
 // Release lets the memory go, once no peer reads it any more. It is idempotent.

@@ -1,6 +1,9 @@
 package ipc
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math"
+)
 
 // A segment is memory that one side owns and the other maps, to be read. A block is a piece of it that holds a payload or
 // a part of one. It is lent with each reference to it, and each comes home once, in a free frame.
@@ -64,6 +67,18 @@ func checkReferences(h header, refs []reference, part, total uint64) error {
 		return protocolErrorf("a payload of %d bytes by a reference to %d", total, refs[0].length)
 	}
 	return nil
+}
+
+// wholeSize is how long a payload of total bytes is with its attachments, of which a receiver takes no more together
+// than it takes without any: it may have to copy them. refs have been checked.
+func wholeSize(total uint64, refs []reference, byBlock bool) uint64 {
+	if byBlock {
+		refs = refs[1:]
+	}
+	for _, r := range refs {
+		total += min(r.length, math.MaxUint64-total)
+	}
+	return total
 }
 
 // segmentInfo is the body of a segment frame, whose first byte brings the segment's descriptor.

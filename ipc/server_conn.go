@@ -57,7 +57,8 @@ func (c *Call) Take() *Payload {
 
 // Encode writes the call's result where it can be sent from. A result that is larger than the client takes gives
 // CodeTooLarge. It does not wait: a result for which there is no memory, because the client holds it all, is answered with
-// CodeBusy in the end, if none comes free in time. Whoever does not return the payload from ServeCall must release it.
+// CodeBusy in the end, if none comes free in time; if too many wait for that already it is so at once. Whoever does not
+// return the payload from ServeCall must release it.
 func (c *Call) Encode(body Body) (*Payload, error) {
 	return c.conn.lender.encode(noWait(), body, c.conn.session.maxSend)
 }
@@ -312,7 +313,7 @@ func (c *serverConn) onCall(h header, fixed []byte) (*Call, error) {
 	call := &Call{Resource: p.resource, Method: p.method, conn: c, id: h.call, total: p.total,
 		timeout: time.Duration(min(p.timeout, 1<<63-1))}
 	call.ctx.call = call
-	refusal, err := c.admit(call, h.flags&flagMore != 0)
+	refusal, err := c.admit(call, wholeSize(p.total, refs, byBlock), h.flags&flagMore != 0)
 	if err != nil || refusal != nil {
 		args.Release()
 	}
@@ -376,9 +377,9 @@ func (c *serverConn) onCancel(h header) {
 	}
 }
 
-// admit enters a call among those in flight. The refusal, where there is one, is for the client; an error ends the
-// connection.
-func (c *serverConn) admit(call *Call, more bool) (refusal *Error, err error) {
+// admit enters a call, whose arguments have whole bytes with their attachments, among those in flight. The refusal,
+// where there is one, is for the client; an error ends the connection.
+func (c *serverConn) admit(call *Call, whole uint64, more bool) (refusal *Error, err error) {
 	config := &c.server.config
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -388,8 +389,8 @@ func (c *serverConn) admit(call *Call, more bool) (refusal *Error, err error) {
 	switch {
 	case c.draining:
 		refusal = errClosing()
-	case call.total > uint64(config.MaxPayload):
-		refusal = tooLarge(call.total, uint64(config.MaxPayload))
+	case whole > uint64(config.MaxPayload):
+		refusal = tooLarge(whole, uint64(config.MaxPayload))
 	case len(c.calls) >= 2*config.MaxCalls:
 		// Even refusing takes memory: what is left to skip is remembered.
 		return nil, protocolErrorf("%d calls at once, of which all beyond %d were refused", len(c.calls), config.MaxCalls)

@@ -69,7 +69,13 @@ func TestFaultClientKilled(t *testing.T) {
 			<-called
 		}
 		<-time.After(time.Duration(rng.IntN(3000)) * time.Microsecond) // a random moment, not one that is waited for
-		most = max(most, server.MemoryStats().Lent)
+		holds := func() bool {
+			most = max(most, server.MemoryStats().Lent)
+			return most > base.Lent
+		}
+		if !holds() { // not at random then, the first time
+			eventually(t, "the client has something in its hands", holds)
+		}
 		killed := time.Now()
 		victim.kill()
 		trip()
@@ -78,9 +84,6 @@ func TestFaultClientKilled(t *testing.T) {
 			return stats.Connections == 1 && stats.Lent == 0 && stats.Files == 0 && stats.Bytes <= base.Bytes && footprintOf(t, os.Getpid()).within(before)
 		})
 		longest = max(longest, time.Since(killed))
-	}
-	if most <= base.Lent {
-		t.Error("no killed client had anything in its hands, so this test shows nothing")
 	}
 	if now := named(t, "/dev/shm", spill); !slices.Equal(now, names) {
 		t.Errorf("named are %q, and were %q", now, names)
@@ -131,7 +134,13 @@ func TestFaultServerKilled(t *testing.T) {
 			}
 		}()
 		<-time.After(time.Duration(rng.IntN(3000)) * time.Microsecond) // a random moment, not one that is waited for
-		most = max(most, client.MemoryStats().Lent)
+		holds := func() bool {
+			most = max(most, client.MemoryStats().Lent)
+			return most > 0
+		}
+		if !holds() { // not at random then, the first time
+			eventually(t, "the server has something in its hands", holds)
+		}
 		server.kill()
 		killed := time.Now()
 		for range traders {
@@ -154,9 +163,6 @@ func TestFaultServerKilled(t *testing.T) {
 	}
 	if slowest > time.Second {
 		t.Errorf("calls ended %v after their server", slowest)
-	}
-	if most == 0 {
-		t.Error("no killed server had anything in its hands, so this test shows nothing")
 	}
 	if now := named(t, "/dev/shm", spill, dir); !slices.Equal(now, names) {
 		t.Errorf("named are %q, and were %q", now, names)

@@ -760,3 +760,47 @@ func TestPin(t *testing.T) {
 }
 
 func second[T any](_ T, err error) error { return err }
+
+// TestMaxPayloadHoldsInPlace bounds what is passed without a copy as anything else: who gets it may copy it.
+func TestMaxPayloadHoldsInPlace(t *testing.T) {
+	leaktest.Check(t)
+	server, client := newNode(t, c2.MaxPayload(1<<20)), newNode(t, c2.MaxPayload(1<<20))
+	if err := hostStore(server); err != nil {
+		t.Fatal(err)
+	}
+	s, err := c2.Connect[Store](t.Context(), "store", c2.On(client), c2.At(server.Address()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, loan, err := c2.Lend(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer loan.Release()
+	for _, n := range []int{100_000, 200_000} {
+		fits := 8*n < 1<<20
+		for what, call := range map[string]func() (float64, error){
+			"arguments": func() (float64, error) {
+				points := c2.Alloc[float64](ctx, n)
+				copy(points, newCloud(n).Points)
+				return s.Sum(ctx, Cloud{Points: points})
+			},
+			"result": func() (float64, error) {
+				c, err := s.Loaned(ctx, n)
+				return sum(c.Points), err
+			},
+		} {
+			got, err := call()
+			if fits && (err != nil || got != sum(newCloud(n).Points)) {
+				t.Errorf("%s of %d bytes: %v, %v", what, 8*n, got, err)
+			}
+			var e *c2.Error
+			if !fits && (!errors.Is(err, c2.ErrTooLarge) || !errors.As(err, &e) || e.MayHaveRun != (what == "result")) {
+				t.Errorf("%s of %d bytes: %v, want ErrTooLarge", what, 8*n, err)
+			}
+		}
+	}
+	if sent := server.MemoryStats().Attached + client.MemoryStats().Attached; sent != 3 {
+		t.Errorf("%d pieces of memory were passed in place, want 3", sent)
+	}
+}

@@ -27,8 +27,8 @@ func TestWireMemoryAnswer(t *testing.T) {
 		if out := parseCBOR(t, end.payload).([]any); !bytes.Equal(out[0].([]byte), make([]byte, size)) {
 			t.Error("other bytes came")
 		}
-		if lent := node.MemoryStats().Lent; lent != uint64(len(end.payload)) {
-			t.Errorf("the node has %d bytes lent, want %d", lent, len(end.payload))
+		if lent := node.MemoryStats().Lent; lent != 2*size {
+			t.Errorf("the node has %d bytes lent, want a block of %d", lent, 2*size)
 		}
 		m.giveBack(end.refs...)
 		eventually(t, "the block is home", func() bool { return node.MemoryStats().LentBlocks == 0 })

@@ -16,3 +16,6 @@ func cover(mem []byte, prot int) error {
 	_, err := unix.MmapPtr(-1, 0, unsafe.Pointer(unsafe.SliceData(mem)), uintptr(len(mem)), prot, flags)
 	return err
 }
+
+// address is where mem lies. The number is not made a pointer again.
+func address(mem []byte) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(mem))) }
