@@ -1,6 +1,8 @@
 package ipc
 
 import (
+	"os"
+
 	"github.com/ctwo-go/c2/buddy"
 	"github.com/ctwo-go/c2/internal/ring"
 )
@@ -9,7 +11,11 @@ import (
 type halves struct {
 	own  *buddy.Segment
 	peer *buddy.View
+	size int // of the peer's ring
 }
+
+// halfSize is how much memory a half takes whose ring has n bytes: whole pages.
+func halfSize(n, page int) int { return (ring.HalfSize(n) + page - 1) / page * page }
 
 // offerRings returns this side's half, or none if there is no memory for it: the socket does without.
 func (c *Config) offerRings() (h halves) {
@@ -42,7 +48,7 @@ func (h halves) accept(conn *socket, peer hello) (halves, error) {
 	if err != nil {
 		return h, err
 	}
-	view, err := attach(segmentInfo{size: uint64(ring.HalfSize(int(peer.ring)))}, file)
+	view, err := attach(segmentInfo{size: uint64(halfSize(int(peer.ring), os.Getpagesize()))}, file)
 	switch {
 	case err != nil && !outOfRoom(err):
 		return h, protocolErrorf("rings that can't be used: %v", err)
@@ -53,7 +59,7 @@ func (h halves) accept(conn *socket, peer hello) (halves, error) {
 		h.release()
 		return halves{}, nil
 	}
-	h.peer = view
+	h.peer, h.size = view, int(peer.ring)
 	return h, nil
 }
 
@@ -88,7 +94,7 @@ func (h halves) open(conn *socket, r *frameReader, polling *Polling, client bool
 	if err := h.own.CloseFile(); err != nil {
 		return nil, err
 	}
-	rings, err := newRings(conn, h.own, h.peer, polling)
+	rings, err := newRings(conn, h, polling)
 	if err != nil {
 		return nil, err
 	}

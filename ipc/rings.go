@@ -54,13 +54,13 @@ type rings struct {
 }
 
 // newRings makes a stream of both sides' halves, which belong to it.
-func newRings(s *socket, own *buddy.Segment, peer *buddy.View, polling *Polling) (*rings, error) {
-	in, out, err := ring.New(own.Bytes(), peer.Bytes())
+func newRings(s *socket, h halves, polling *Polling) (*rings, error) {
+	in, out, err := ring.New(h.own.Bytes()[:ring.HalfSize(ringSize)], h.peer.Bytes()[:ring.HalfSize(h.size)])
 	if err != nil {
 		return nil, err
 	}
 	r := &rings{
-		socket: s, in: in, out: out, own: own, peer: peer, spinner: newSpinner(polling), spinOut: newSpinner(polling),
+		socket: s, in: in, out: out, own: h.own, peer: h.peer, spinner: newSpinner(polling), spinOut: newSpinner(polling),
 		ready: in.Ready, hasRoom: out.HasRoom,
 		watched: make(chan struct{}), wakeIn: make(chan struct{}, 1), wakeOut: make(chan struct{}, 1), taken: make(chan struct{}, 1),
 	}
