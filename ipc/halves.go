@@ -63,6 +63,24 @@ func (h halves) accept(conn *socket, peer hello) (halves, error) {
 	return h, nil
 }
 
+// complete adds the half with which a server answered.
+func (h halves) complete(conn *socket, peer hello) (halves, error) {
+	if peer.ring == 0 {
+		return h.accept(conn, peer)
+	}
+	if h.own == nil {
+		return h, protocolErrorf("a hello with rings, which this side has not offered")
+	}
+	h, err := h.accept(conn, peer)
+	if err == nil && h.own == nil {
+		err = errNoRoom
+	}
+	return h, err
+}
+
+// errNoRoom tells that a client can't map the half with which the server answered, and which that relies on.
+var errNoRoom error = errorf(CodeUnavailable, "there is no room for the rings of the server")
+
 // ring is the size of this side's ring, zero if there is none.
 func (h halves) ring() uint32 {
 	if h.own == nil {

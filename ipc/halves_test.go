@@ -3,6 +3,7 @@ package ipc
 import (
 	"io"
 	"net"
+	"strings"
 	"testing"
 
 	"github.com/ctwo-go/c2/buddy"
@@ -80,4 +81,42 @@ func socketPair(t *testing.T) (ends [2]*socket) {
 		}
 	}
 	return ends
+}
+
+// TestRingsThatWereNotOffered has a server answer with rings where the client had none: what would go into them nobody reads.
+func TestRingsThatWereNotOffered(t *testing.T) {
+	leaktest.Check(t)
+	path := t.TempDir() + "/s.sock"
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	config := Config{}.withDefaults()
+	end := make(chan error, 1)
+	go func() {
+		_, _, _, err := config.meet(t.Context(), Scheme+path, path, newInstance(), false)
+		end <- err
+	}()
+	c, err := l.AcceptUnix()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	server, err := newSocket(c, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := config.offerRings()
+	defer h.release()
+	hello := config.hello(newInstance())
+	if hello.ring = h.ring(); hello.ring == 0 {
+		t.Skip("there is no shared memory here")
+	}
+	if err := h.sendHello(server, hello); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-end; err == nil || !strings.Contains(err.Error(), "not offered") {
+		t.Errorf("the client says %v", err)
+	}
 }
