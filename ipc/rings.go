@@ -187,7 +187,17 @@ func (s *rings) resume()                    {}
 
 // hasBell implements stream.
 func (s *rings) hasBell() bool { return true }
-func (s *rings) pending() bool { return s.in.Pending() }
+func (s *rings) pending() bool { return s.in.Pending() || s.peerGone() }
+
+// peerGone tells whether the socket has ended.
+func (s *rings) peerGone() bool {
+	select {
+	case <-s.watched:
+		return true
+	default:
+		return false
+	}
+}
 
 // direct implements stream.
 func (s *rings) direct() bool { return true }
@@ -214,26 +224,33 @@ var wakeByte [1]byte
 // write implements stream.
 func (s *rings) write(bufs net.Buffers, stall time.Duration) error {
 	for _, b := range bufs {
-		for len(b) > 0 {
-			if s.closed.Load() {
-				return net.ErrClosed
-			}
-			n, err := s.try(b)
-			if err != nil {
-				return err
-			}
-			if b = b[n:]; len(b) > 0 {
-				if err := s.awaitRoom(stall); err != nil {
-					return err
-				}
-			}
+		if err := s.writeAll(b, stall); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// awaitRoom waits for the peer to read.
-func (s *rings) awaitRoom(stall time.Duration) error {
+func (s *rings) writeAll(b []byte, stall time.Duration) error {
+	var since time.Time
+	for !s.closed.Load() {
+		n, err := s.try(b)
+		if b = b[n:]; err != nil || len(b) == 0 {
+			return err
+		}
+		if n > 0 || since.IsZero() {
+			since = time.Now()
+		}
+		if err := s.awaitRoom(stall, since); err != nil {
+			return err
+		}
+	}
+	return net.ErrClosed
+}
+
+// awaitRoom waits for the peer to read, which it has not done since then. It may return too early: a peer can be awake and
+// wake others without reading anything.
+func (s *rings) awaitRoom(stall time.Duration, since time.Time) error {
 	if s.spinOut.poll(s.hasRoom) || !s.out.Await() {
 		return nil
 	}
@@ -241,7 +258,7 @@ func (s *rings) awaitRoom(stall time.Duration) error {
 	defer s.out.Go()
 	var late <-chan time.Time
 	if stall > 0 {
-		timer := time.NewTimer(stall)
+		timer := time.NewTimer(stall - time.Since(since))
 		defer timer.Stop()
 		late = timer.C
 	}

@@ -15,7 +15,7 @@ type stream interface {
 	// that has not been yet, and at the end; it must not block. Not every stream has that.
 	start(bell func())
 	hasBell() bool
-	// pending tells whether there is something to read, as far as that can be told at once. Any goroutine may ask.
+	// pending tells whether there is something to read, or the end, as far as that can be told at once. Any goroutine may ask.
 	pending() bool
 	// Read waits for bytes. io.EOF is the end of the peer.
 	io.Reader
