@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -170,6 +171,11 @@ func named(t *testing.T, dirs ...string) (list []string) {
 		list = append(append(list, found...), hidden...)
 	}
 	return list
+}
+
+// without is the list without the names that were there before, of which others may be gone by now.
+func without(list, before []string) []string {
+	return slices.DeleteFunc(list, func(name string) bool { return slices.Contains(before, name) })
 }
 
 var largeSizes = []int{20 << 10, 300 << 10, 3 << 20, 20 << 20}
