@@ -12,9 +12,13 @@ import (
 type halves struct {
 	own   *buddy.Segment
 	peer  *buddy.View
+	size  int // of the peer's ring
 	alarm *alarm
 	pass  *os.File // the server's end, at the client until it was passed
 }
+
+// halfSize is how much memory a half takes whose ring has n bytes: whole pages.
+func halfSize(n, page int) int { return (ring.HalfSize(n) + page - 1) / page * page }
 
 // offerRings returns this side's half, or none if there is no memory for it: the socket does without.
 func (c *Config) offerRings() (h halves) {
@@ -73,7 +77,7 @@ func (h halves) accept(conn *socket, peer hello) (halves, error) {
 	if err != nil {
 		return h, err
 	}
-	view, err := attach(segmentInfo{size: uint64(ring.HalfSize(int(peer.ring)))}, file)
+	view, err := attach(segmentInfo{size: uint64(halfSize(int(peer.ring), os.Getpagesize()))}, file)
 	switch {
 	case err != nil && !outOfRoom(err):
 		return h, protocolErrorf("rings that can't be used: %v", err)
@@ -84,9 +88,27 @@ func (h halves) accept(conn *socket, peer hello) (halves, error) {
 		h.release()
 		return halves{}, nil
 	}
-	h.peer = view
+	h.peer, h.size = view, int(peer.ring)
 	return h, nil
 }
+
+// complete adds the half with which a server answered.
+func (h halves) complete(conn *socket, peer hello) (halves, error) {
+	if peer.ring == 0 {
+		return h.accept(conn, peer)
+	}
+	if h.own == nil {
+		return h, protocolErrorf("a hello with rings, which this side has not offered")
+	}
+	h, err := h.accept(conn, peer)
+	if err == nil && h.own == nil {
+		err = errNoRoom
+	}
+	return h, err
+}
+
+// errNoRoom tells that a client can't map the half with which the server answered, and which that relies on.
+var errNoRoom error = errorf(CodeUnavailable, "there is no room for the rings of the server")
 
 // ring is the size of this side's ring, zero if there is none.
 func (h halves) ring() uint32 {

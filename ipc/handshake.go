@@ -122,7 +122,16 @@ func dial(ctx context.Context, address string, config *Config, instance [16]byte
 	}
 	ctx, cancel := context.WithTimeout(ctx, config.HandshakeTimeout)
 	defer cancel()
-	conn, err := connect(ctx, path, !config.Memory.config.Off)
+	str, r, sess, err := config.meet(ctx, address, path, instance, true)
+	if err == errNoRoom {
+		str, r, sess, err = config.meet(ctx, address, path, instance, false)
+	}
+	return str, r, sess, err
+}
+
+// meet connects and shakes hands once. It offers rings if it may.
+func (c *Config) meet(ctx context.Context, address, path string, instance [16]byte, offer bool) (stream, *frameReader, session, error) {
+	conn, err := connect(ctx, path, !c.Memory.config.Off)
 	if err != nil {
 		if errors.Is(err, syscall.EACCES) {
 			return nil, nil, session{}, errorf(CodeDenied, "the socket of %s is not for this user: %v", address, err)
@@ -131,30 +140,37 @@ func dial(ctx context.Context, address string, config *Config, instance [16]byte
 	}
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	r := newFrameReader(conn)
-	sess, err := config.introduce(conn, r, instance)
+	sess, err := c.introduce(conn, r, instance, offer)
 	if !stop() && err == nil {
 		err = ctx.Err()
 	}
 	var str stream
 	if err == nil {
-		str, err = sess.halves.open(conn, r, config.Polling, true)
+		str, err = sess.halves.open(conn, r, c.Polling, true)
 	}
-	if err != nil {
-		conn.Close()
-		conn.closeFiles()
-		sess.halves.release()
-		return nil, nil, session{}, errorf(codeOf(err, CodeUnavailable), "shaking hands with %s: %v", address, err)
+	if err == nil {
+		return str, r, sess, nil
 	}
-	return str, r, sess, nil
+	conn.Close()
+	conn.closeFiles()
+	sess.halves.release()
+	if err != errNoRoom {
+		err = errorf(codeOf(err, CodeUnavailable), "shaking hands with %s: %v", address, err)
+	}
+	return nil, nil, session{}, err
 }
 
 // introduce is the client's side of the handshake.
-func (c *Config) introduce(conn *socket, r *frameReader, instance [16]byte) (session, error) {
+func (c *Config) introduce(conn *socket, r *frameReader, instance [16]byte, offer bool) (session, error) {
 	if err := checkPeerUser(conn.UnixConn); err != nil {
 		return session{}, err
 	}
+	var ours halves
+	if offer {
+		ours = c.offerRings().offerAlarm()
+	}
 	// A server that refuses may answer without reading, so a failed write is told only if there is no answer.
-	own, ours := c.hello(instance), c.offerRings().offerAlarm()
+	own := c.hello(instance)
 	own.maxCalls, own.ring = 0, ours.ring()
 	writeErr := ours.sendHello(conn, own)
 	peer, err := readHello(r)
@@ -166,7 +182,7 @@ func (c *Config) introduce(conn *socket, r *frameReader, instance [16]byte) (ses
 	}
 	sess := c.agree(peer)
 	if err == nil {
-		sess.halves, err = ours.accept(conn, peer)
+		sess.halves, err = ours.complete(conn, peer)
 	}
 	if err != nil {
 		ours.release()

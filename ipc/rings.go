@@ -4,7 +4,6 @@ import (
 	"context"
 	"net"
 	"os"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -43,11 +42,9 @@ type rings struct {
 	spinOut *spinner
 	hasRoom func() bool
 
-	parking sync.Mutex    // held by who sleeps on the socket
-	wakes   [64]byte      // likewise
-	kicked  atomic.Bool   // the socket's deadline is, or may be, over
-	wakeIn  chan struct{} // holds a value for a reader that sleeps elsewhere
-	wakeOut chan struct{} // likewise for a writer
+	sleepers sleepers
+	wakes    [64]byte    // belongs to who sleeps on the socket
+	kicked   atomic.Bool // the socket's deadline is, or may be, over
 
 	bell  func(end bool) // see stream.start
 	deaf  atomic.Bool    // the alarm has ended
@@ -59,15 +56,15 @@ type rings struct {
 
 // newRings makes a stream of both sides' halves and an alarm, which belong to it.
 func newRings(s *socket, h halves, polling *Polling) (*rings, error) {
-	in, out, err := ring.New(h.own.Bytes(), h.peer.Bytes())
+	in, out, err := ring.New(h.own.Bytes()[:ring.HalfSize(ringSize)], h.peer.Bytes()[:ring.HalfSize(h.size)])
 	if err != nil {
 		return nil, err
 	}
 	r := &rings{
 		socket: s, alarm: h.alarm, in: in, out: out, own: h.own, peer: h.peer,
 		ctx: context.Background(), ready: in.Ready, spinner: newSpinner(polling), hasRoom: out.HasRoom, spinOut: newSpinner(polling),
-		wakeIn: make(chan struct{}, 1), wakeOut: make(chan struct{}, 1),
 	}
+	r.sleepers.init()
 	s.polling = nil
 	return r, nil
 }
@@ -120,7 +117,7 @@ func (s *rings) await() error {
 		return nil
 	}
 	s.urge()
-	err := s.sleep(s.ctx, s.wakeIn, 0)
+	err := s.sleep(s.ctx, theReader, time.Time{})
 	s.in.Wake()
 	s.spinner.woken()
 	switch {
@@ -132,43 +129,38 @@ func (s *rings) await() error {
 	return err
 }
 
-// sleep returns when the peer may have woken the caller, whose channel is mine. It returns an interrupted error if ctx has
-// ended, and a *stallError after that time, unless it is zero.
-func (s *rings) sleep(ctx context.Context, mine chan struct{}, stall time.Duration) error {
-	if s.pendingFiles() < maxPendingFiles && s.parking.TryLock() {
-		err := s.park(ctx, stall)
-		s.parking.Unlock()
-		wake(s.wakeIn) // whoever sleeps elsewhere looks again, and sleeps on the socket then
-		wake(s.wakeOut)
-		return err
+// sleep returns when the peer may have woken the caller, and with an interrupted error when ctx has ended, or at the given
+// time unless that is zero.
+func (s *rings) sleep(ctx context.Context, who sleeper, until time.Time) error {
+	switch s.sleepers.enter(who) {
+	case lookAgain:
+		return nil
+	case goWait:
+		return s.wait(ctx, who, until)
 	}
-	return s.waitFor(ctx, mine, stall)
+	if s.pendingFiles() >= maxPendingFiles { // the reader has to take them before any more are
+		s.sleepers.leave(who, false)
+		return s.doNothing(ctx)
+	}
+	err := s.park(ctx, until)
+	s.sleepers.leave(who, !interrupted(err))
+	return err
 }
 
 // park sleeps on the socket.
-func (s *rings) park(ctx context.Context, stall time.Duration) error {
-	if s.kicked.Swap(false) {
-		s.SetReadDeadline(time.Time{})
-	}
-	begin := time.Now()
-	if stall > 0 {
-		s.kicked.Store(true)
-		s.SetReadDeadline(begin.Add(stall))
+func (s *rings) park(ctx context.Context, until time.Time) error {
+	if kicked := s.kicked.Swap(!until.IsZero()); kicked || !until.IsZero() {
+		s.SetReadDeadline(until)
 	}
 	if ctx.Done() != nil {
 		defer context.AfterFunc(ctx, s.kick)()
 	}
 	_, err := s.socket.Read(s.wakes[:])
-	switch {
-	case !interrupted(err):
-		return err
-	case ctx.Err() != nil:
-		return err
-	case stall > 0 && time.Since(begin) >= stall:
-		return &stallError{after: stall}
+	if interrupted(err) && ctx.Err() == nil && (until.IsZero() || time.Now().Before(until)) {
+		s.kicked.Store(true) // by a context that had ended when its reader had gone already
+		return nil
 	}
-	s.kicked.Store(true) // by a context that had ended when its reader had gone already
-	return nil
+	return err
 }
 
 // kick ends the sleep on the socket.
@@ -177,37 +169,25 @@ func (s *rings) kick() {
 	s.SetReadDeadline(time.Unix(1, 0))
 }
 
-// waitFor waits until somebody else who sleeps on the socket is awake. Where descriptors that the reader has not taken keep
-// everybody from the socket, it looks again soon.
-func (s *rings) waitFor(ctx context.Context, mine chan struct{}, stall time.Duration) error {
-	const soon = time.Millisecond
-	blocked := s.pendingFiles() >= maxPendingFiles
-	if blocked {
-		stall = soon
+// wait is for who can't be on the socket.
+func (s *rings) wait(ctx context.Context, who sleeper, until time.Time) error {
+	if until.IsZero() {
+		return s.sleepers.wait(ctx, who, nil)
 	}
-	var late <-chan time.Time
-	if stall > 0 {
-		timer := time.NewTimer(stall)
-		defer timer.Stop()
-		late = timer.C
-	}
+	timer := time.NewTimer(time.Until(until))
+	defer timer.Stop()
+	return s.sleepers.wait(ctx, who, timer.C)
+}
+
+// doNothing is how somebody waits for a moment who must not be on the socket.
+func (s *rings) doNothing(ctx context.Context) error {
+	timer := time.NewTimer(time.Millisecond)
+	defer timer.Stop()
 	select {
-	case <-mine:
+	case <-timer.C:
 		return nil
 	case <-ctx.Done():
 		return os.ErrDeadlineExceeded
-	case <-late:
-		if blocked {
-			return nil
-		}
-		return &stallError{after: stall}
-	}
-}
-
-func wake(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
 	}
 }
 
@@ -233,7 +213,7 @@ func (s *rings) resume()                    {}
 
 // hasBell implements stream.
 func (s *rings) hasBell() bool { return true }
-func (s *rings) pending() bool { return s.in.Pending() }
+func (s *rings) pending() bool { return s.in.Pending() || s.deaf.Load() }
 
 func (s *rings) peerSleeps() bool { return s.out.PeerNaps() }
 
@@ -267,33 +247,47 @@ var wakeByte [1]byte
 // write implements stream.
 func (s *rings) write(bufs net.Buffers, stall time.Duration) error {
 	for _, b := range bufs {
-		for len(b) > 0 {
-			if s.closed.Load() {
-				return net.ErrClosed
-			}
-			n, err := s.try(b)
-			if err != nil {
-				return err
-			}
-			if b = b[n:]; len(b) > 0 {
-				if err := s.awaitRoom(stall); err != nil {
-					return err
-				}
-			}
+		if err := s.writeAll(b, stall); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// awaitRoom waits for the peer to read.
-func (s *rings) awaitRoom(stall time.Duration) error {
+func (s *rings) writeAll(b []byte, stall time.Duration) error {
+	var since time.Time
+	for !s.closed.Load() {
+		n, err := s.try(b)
+		if b = b[n:]; err != nil || len(b) == 0 {
+			return err
+		}
+		if n > 0 || since.IsZero() {
+			since = time.Now()
+		}
+		if err := s.awaitRoom(stall, since); err != nil {
+			return err
+		}
+	}
+	return net.ErrClosed
+}
+
+// awaitRoom waits for the peer to read, which it has not done since then. It may return too early: a peer can be awake and
+// wake others without reading anything.
+func (s *rings) awaitRoom(stall time.Duration, since time.Time) error {
 	if s.spinOut.poll(s.hasRoom) || !s.out.Await() {
 		return nil
 	}
+	var until time.Time
+	if stall > 0 {
+		until = since.Add(stall)
+	}
 	s.urge()
-	err := s.sleep(context.Background(), s.wakeOut, stall)
+	err := s.sleep(context.Background(), theWriter, until)
 	s.out.Go()
 	s.spinOut.woken()
+	if interrupted(err) {
+		return &stallError{after: stall}
+	}
 	return err
 }
 
@@ -319,7 +313,7 @@ func (s *rings) takeNow(fd uintptr) (*os.File, error) {
 		if n, err := retry(s.receive, fd, b[:]); n == 0 || err != nil {
 			break
 		}
-		wake(s.wakeOut) // it may have been meant for the writer
+		s.sleepers.tell(theWriter) // it may have been meant for that one
 	}
 	if err := s.rights.err; err != nil {
 		return nil, err

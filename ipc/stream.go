@@ -15,8 +15,8 @@ type stream interface {
 	// that has not been yet, as far as that can be told, and at the end; it must not block. Not every stream has that.
 	start(bell func(end bool))
 	hasBell() bool
-	// pending tells whether there is something to read, as far as that can be told at once, and peerSleeps whether the
-	// peer's reader sleeps. Any goroutine may ask.
+	// pending tells whether there is something to read, or the end, as far as that can be told at once, and peerSleeps whether
+	// the peer's reader sleeps. Any goroutine may ask.
 	pending() bool
 	peerSleeps() bool
 	// Read waits for bytes. io.EOF is the end of the peer.

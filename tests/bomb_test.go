@@ -13,7 +13,7 @@ import (
 // is refused with a clear message, takes no more memory than it may, and the connection goes on.
 func TestBombs(t *testing.T) {
 	leaktest.Check(t)
-	_, c, lab := labOnWire(t)
+	_, c, lab := labOnWire(t, dialWire)
 	nested := func(open string, n int) []byte { return append(bytes.Repeat([]byte(open), n), 0) }
 	huge := []byte{0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 	structs := append([]byte{0xa1, 0x65}, "Slice\x9a\x00\x03\x00\x00"...) // {"Slice": [192 Ki empty maps]}

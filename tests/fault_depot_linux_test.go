@@ -73,7 +73,7 @@ func (d *depot) Starve(_ context.Context, on bool) (err error) {
 		d.feed()
 		return nil
 	}
-	d.feed, err = starve()
+	d.feed, err = starve(0)
 	return err
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -90,8 +91,8 @@ func depotLacking(args []string) error {
 	return nil
 }
 
-// starve takes all descriptors away that this process could still open. feed gives them back.
-func starve() (feed func(), err error) {
+// starve takes all descriptors away that this process could still open, but so many. feed gives them back.
+func starve(left int) (feed func(), err error) {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		return nil, err
@@ -101,7 +102,7 @@ func starve() (feed func(), err error) {
 		return nil, err
 	}
 	low := limit
-	low.Cur = uint64(len(open))
+	low.Cur = uint64(len(open) + left)
 	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &low); err != nil {
 		return nil, err
 	}
@@ -112,6 +113,10 @@ func starve() (feed func(), err error) {
 			break
 		}
 		taken = append(taken, fd)
+	}
+	for ; left > 0 && len(taken) > 0; left-- {
+		unix.Close(taken[0])
+		taken = taken[1:]
 	}
 	return func() {
 		for _, fd := range taken {
@@ -166,6 +171,11 @@ func named(t *testing.T, dirs ...string) (list []string) {
 		list = append(append(list, found...), hidden...)
 	}
 	return list
+}
+
+// without is the list without the names that were there before, of which others may be gone by now.
+func without(list, before []string) []string {
+	return slices.DeleteFunc(list, func(name string) bool { return slices.Contains(before, name) })
 }
 
 var largeSizes = []int{20 << 10, 300 << 10, 3 << 20, 20 << 20}
@@ -306,7 +316,7 @@ func TestFaultNoDescriptors(t *testing.T) {
 					t.Fatal(err)
 				}
 			} else {
-				own, err := starve()
+				own, err := starve(0)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -359,6 +369,36 @@ func TestFaultDevShmFull(t *testing.T) {
 	stats, err := d.Memory(t.Context())
 	if err != nil || stats.Block == 0 || stats.Dedicated == 0 || stats.Chunks+stats.Spilled > 0 {
 		t.Errorf("the server sends %+v (%v)", stats, err)
+	}
+}
+
+// TestFaultFewDescriptors has a client connect that can open so many descriptors and no more: with less than a connection takes
+// that fails at once, and with one too few for the half of the server's rings the client does without.
+func TestFaultFewDescriptors(t *testing.T) {
+	leaktest.Check(t)
+	_, address := startDepot(t, depotSetup{})
+	var connected []int
+	for left := range 6 {
+		node := newNode(t)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		feed, err := starve(left)
+		if err != nil {
+			t.Skipf("no process can be starved here: %v", err)
+		}
+		d, err := c2.Connect[Depot](ctx, "depot", c2.On(node), c2.At(address))
+		if err == nil {
+			connected = append(connected, left)
+			err = fetchGoods(ctx, d, 1, 1000)
+		}
+		feed()
+		if ctx.Err() != nil || err != nil && !errors.Is(err, c2.ErrUnavailable) {
+			t.Errorf("a client with %d descriptors: %v", left, err)
+		}
+	}
+	t.Logf("a connection came about with %v descriptors", connected)
+	if len(connected) == 0 || connected[0] == 0 {
+		t.Error("this test shows nothing")
 	}
 }
 

@@ -12,9 +12,9 @@ import (
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
-// TestWireMemoryBreaches sends what must not be sent. Each ends the connection, and nothing else.
-func TestWireMemoryBreaches(t *testing.T) {
-	node, _, lab := labInMemory(t)
+// testWireMemoryBreaches sends what must not be sent. Each ends the connection, and nothing else.
+func testWireMemoryBreaches(t *testing.T, greet wireGreet) {
+	node, _, lab := labInMemory(t, greet)
 	const size = 8192
 	none := lab.request(t, "Nothing")
 	for what, breach := range map[string]func(t *testing.T, m *wireMemory){
@@ -156,7 +156,7 @@ func TestWireMemoryBreaches(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			leaktest.Check(t)
-			m := dialMemory(t, node)
+			m := greet.dial(t, node)
 			breach(t, m)
 			m.expectBreach()
 		})

@@ -23,9 +23,9 @@ import (
 
 // What a peer that shares memory can do beyond frames that are wrong in themselves, and what a server can do to a client.
 
-// TestWireMemoryStrayDescriptors sends descriptors of which no frame speaks: a node must not pile them up.
-func TestWireMemoryStrayDescriptors(t *testing.T) {
-	_, m, _ := labInMemory(t)
+// testWireMemoryStrayDescriptors sends descriptors of which no frame speaks: a node must not pile them up.
+func testWireMemoryStrayDescriptors(t *testing.T, greet wireGreet) {
+	_, m, _ := labInMemory(t, greet)
 	file, err := os.Open(os.DevNull)
 	if err != nil {
 		t.Fatal(err)
@@ -52,12 +52,12 @@ func openDescriptors(t *testing.T) int {
 	return len(list)
 }
 
-// TestWireMemoryHalfBorrowed has a call that refers to memory, and to what is not there: the connection ends, and nothing
+// testWireMemoryHalfBorrowed has a call that refers to memory, and to what is not there: the connection ends, and nothing
 // stays mapped.
-func TestWireMemoryHalfBorrowed(t *testing.T) {
-	node, _, lab := labInMemory(t)
+func testWireMemoryHalfBorrowed(t *testing.T, greet wireGreet) {
+	node, _, lab := labInMemory(t, greet)
 	leaktest.Check(t)
-	m := dialMemory(t, node)
+	m := greet.dial(t, node)
 	block := m.share(8192).put(0, cborList())
 	m.begin(lab.request(t, "Nothing").inBlock(block, wireReference{block.segment, 8192, 1}), 0)
 	m.expectBreach()
@@ -91,15 +91,15 @@ func (k *keeper) Forget(context.Context) error {
 	return nil
 }
 
-// TestWireMemorySmallFrames gives many blocks back at once to a client that takes small frames only.
-func TestWireMemorySmallFrames(t *testing.T) {
+// testWireMemorySmallFrames gives many blocks back at once to a client that takes small frames only.
+func testWireMemorySmallFrames(t *testing.T, greet wireGreet) {
 	leaktest.Check(t)
 	node := newNode(t)
 	if err := c2.Register[Keeper]("keeper", &keeper{}, c2.On(node), c2.HoldInput("Keep")); err != nil {
 		t.Fatal(err)
 	}
 	const maxFrame, blocks = 1024, 200
-	m := greetMemory(t, node.Address(), wireChunks|wireShared, maxFrame)
+	m := greet(t, node.Address(), wireChunks|wireShared, maxFrame)
 	k := m.resolve("keeper")
 	s := m.share(blocks << 10)
 	for i := range uint64(blocks) {
@@ -173,7 +173,7 @@ func TestWireMemoryManySegments(t *testing.T) {
 // TestWireMemoryAttachedAgain refers to the same megabyte as each of the attachments, and asks for 100 copies: that costs
 // the client nothing, and the node no more than if there were one attachment.
 func TestWireMemoryAttachedAgain(t *testing.T) {
-	_, m, lab := labInMemory(t)
+	_, m, lab := labInMemory(t, greetMemory)
 	const size = 1 << 20
 	s := m.share(2 * size)
 	var items [][]byte

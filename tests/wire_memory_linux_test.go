@@ -27,10 +27,13 @@ const (
 // wireMemory is one connection. It is used by one goroutine.
 type wireMemory struct {
 	*wireClient
-	came    []int                      // descriptors, oldest first, whose frames have not been read
-	theirs  map[uint32]*wireSegmentMem // what the node has passed
-	lastOwn uint32
-	refused bool
+	came       []int                      // descriptors, oldest first, whose frames have not been read
+	theirs     map[uint32]*wireSegmentMem // what the node has passed
+	lastOwn    uint32
+	refused    bool
+	rings      *wireRings // nil if frames go over the socket
+	alarm      int        // a descriptor, zero if there is none
+	extensions []byte     // of the node's hello
 }
 
 // wireSegmentMem is a segment that is mapped.
@@ -41,21 +44,36 @@ type wireSegmentMem struct {
 	fd   int // of a file of the node's, which is read rather than touched
 }
 
-func dialMemory(t testing.TB, node *c2.Node) *wireMemory {
+// wireGreet connects to an address and shakes hands.
+type wireGreet func(t testing.TB, address string, capabilities uint64, maxFrame uint32) *wireMemory
+
+func (greet wireGreet) dial(t testing.TB, node *c2.Node) *wireMemory {
 	t.Helper()
-	return greetMemory(t, node.Address(), wireChunks|wireShared, wireMaxFrame)
+	return greet(t, node.Address(), wireChunks|wireShared, wireMaxFrame)
 }
 
+// greetMemory is a wireGreet. All that it does not share goes over the socket.
 func greetMemory(t testing.TB, address string, capabilities uint64, maxFrame uint32) *wireMemory {
+	t.Helper()
+	m := connectMemory(t, address)
+	m.greet(capabilities, maxFrame)
+	m.checkCapabilities()
+	return m
+}
+
+func connectMemory(t testing.TB, address string) *wireMemory {
 	t.Helper()
 	m := &wireMemory{wireClient: connectWire(t, address), theirs: make(map[uint32]*wireSegmentMem)}
 	t.Cleanup(m.unmap)
 	m.wireClient.in, m.take, m.borrow = m, m.onFrame, m.bytes
-	m.greet(capabilities, maxFrame)
-	if caps := littleEndian.Uint64(m.hellos[1][16:]); caps&wireShared == 0 {
-		t.Fatalf("the server has capabilities %#x", caps)
-	}
 	return m
+}
+
+func (m *wireMemory) checkCapabilities() {
+	m.Helper()
+	if caps := littleEndian.Uint64(m.hellos[1][16:]); caps&wireShared == 0 {
+		m.Fatalf("the server has capabilities %#x", caps)
+	}
 }
 
 func (m *wireMemory) unmap() {
@@ -77,7 +95,7 @@ func (m *wireMemory) forget(s *wireSegmentMem) {
 	}
 }
 
-// Read implements [io.Reader], and takes in what descriptors come along.
+// Read implements [io.Reader] for the socket, and takes in what descriptors come along.
 func (m *wireMemory) Read(p []byte) (int, error) {
 	space := make([]byte, unix.CmsgSpace(4*4))
 	n, used, flags, _, err := m.conn.ReadMsgUnix(p, space)
@@ -133,11 +151,10 @@ func (m *wireMemory) onFrame(f wireFrame) {
 // onSegment checks and maps a segment of the node's.
 func (m *wireMemory) onSegment(id uint32, kind byte, size uint64) {
 	m.Helper()
-	if len(m.came) == 0 || id == 0 || m.theirs[id] != nil {
-		m.Fatalf("segment %d with %d descriptors", id, len(m.came))
+	fd := m.descriptor()
+	if id == 0 || m.theirs[id] != nil {
+		m.Fatalf("segment %d, which is none or there already", id)
 	}
-	fd := m.came[0]
-	m.came = m.came[1:]
 	var stat unix.Stat_t
 	if err := unix.Fstat(fd, &stat); err != nil {
 		m.Fatal(err)
@@ -150,17 +167,44 @@ func (m *wireMemory) onSegment(id uint32, kind byte, size uint64) {
 	if kind == wireFileKind {
 		return
 	}
+	s.mem = m.mapMemory(fd, size)
+}
+
+// descriptor is the oldest that no frame has spoken of yet.
+func (m *wireMemory) descriptor() int {
+	m.Helper()
+	for len(m.came) == 0 {
+		if m.rings == nil {
+			m.Fatal("a frame without a descriptor")
+		}
+		if err := m.rings.wait(); err != nil { // it is in the socket
+			m.Fatalf("a frame without a descriptor: %v", err)
+		}
+	}
+	fd := m.came[0]
+	m.came = m.came[1:]
+	return fd
+}
+
+// mapMemory checks and maps memory of the node's, and closes its descriptor.
+func (m *wireMemory) mapMemory(fd int, size uint64) []byte {
+	m.Helper()
 	defer unix.Close(fd)
-	if seals, err := unix.FcntlInt(uintptr(fd), unix.F_GET_SEALS, 0); err != nil || seals&wireSeals != wireSeals {
-		m.Errorf("segment %d has the seals %#x, %v", id, seals, err)
-	}
-	if stat.Blocks*512 < stat.Size {
-		m.Errorf("of segment %d only %d of %d bytes are there", id, stat.Blocks*512, stat.Size)
-	}
-	var err error
-	if s.mem, err = unix.Mmap(fd, 0, int(size), unix.PROT_READ, unix.MAP_SHARED); err != nil {
+	var stat unix.Stat_t
+	if err := unix.Fstat(fd, &stat); err != nil {
 		m.Fatal(err)
 	}
+	if seals, err := unix.FcntlInt(uintptr(fd), unix.F_GET_SEALS, 0); err != nil || seals&wireSeals != wireSeals {
+		m.Errorf("memory with the seals %#x, %v", seals, err)
+	}
+	if uint64(stat.Size) != size || uint64(stat.Blocks)*512 < size {
+		m.Errorf("memory of %d bytes, of which %d are there; %d were announced", stat.Size, stat.Blocks*512, size)
+	}
+	mem, err := unix.Mmap(fd, 0, int(size), unix.PROT_READ, unix.MAP_SHARED)
+	if err != nil {
+		m.Fatal(err)
+	}
+	return mem
 }
 
 func (m *wireMemory) onFree(at wirePlace) {
@@ -228,12 +272,22 @@ func (m *wireMemory) pass(id uint32, kind byte, size uint64, fd int) {
 	m.sendWith(wireFrame{kind: wireSegment, body: littleEndian.AppendUint64(body, size)}, fd)
 }
 
-// sendWith sends a frame whose first byte brings descriptors.
+// sendWith sends a frame with descriptors: its first byte brings them, or, where frames go through rings, a wake byte before it.
 func (m *wireMemory) sendWith(f wireFrame, fds ...int) {
 	m.Helper()
 	f.mine = true
 	m.traffic = append(m.traffic, f)
-	b := f.bytes()
+	if m.rings == nil {
+		m.writeWith(f.bytes(), fds...)
+		return
+	}
+	m.writeWith([]byte{0}, fds...)
+	m.write(f.bytes())
+}
+
+// writeWith writes to the socket, with descriptors.
+func (m *wireMemory) writeWith(b []byte, fds ...int) {
+	m.Helper()
 	if n, _, err := m.conn.WriteMsgUnix(b, unix.UnixRights(fds...), nil); err != nil || n != len(b) {
 		m.Fatalf("%d of %d bytes were sent with descriptors: %v", n, len(b), err)
 	}
@@ -288,13 +342,13 @@ func floats(xs ...float64) (b []byte) {
 }
 
 // labInMemory is a node that hosts the suite, and a client of it that shares memory.
-func labInMemory(t *testing.T, opts ...c2.NodeOption) (*c2.Node, *wireMemory, wireResource) {
+func labInMemory(t *testing.T, greet wireGreet, opts ...c2.NodeOption) (*c2.Node, *wireMemory, wireResource) {
 	t.Helper()
 	leaktest.Check(t)
 	node := newNode(t, opts...)
 	if err := hostSuite(node); err != nil {
 		t.Fatal(err)
 	}
-	m := dialMemory(t, node)
+	m := greet.dial(t, node)
 	return node, m, m.resolve("lab")
 }

@@ -15,9 +15,33 @@ import (
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
-// TestWireMemoryAnswer reads large answers where they lie, and gives them back.
-func TestWireMemoryAnswer(t *testing.T) {
-	node, m, lab := labInMemory(t)
+// TestWireMemory holds the page to what nodes do with memory, over each transport.
+func TestWireMemory(t *testing.T) {
+	for transport, greet := range map[string]wireGreet{"socket": greetMemory, "rings": greetRings} {
+		for what, test := range map[string]func(*testing.T, wireGreet){
+			"answer":            testWireMemoryAnswer,
+			"outlives node":     testWireMemoryOutlivesNode,
+			"argument":          testWireMemoryArgument,
+			"file":              testWireMemoryFile,
+			"comes home":        testWireMemoryComesHome,
+			"chunks":            testWireMemoryChunks,
+			"attachments":       testWireMemoryAttachments,
+			"attached results":  testWireMemoryAttachedResults,
+			"refuse":            testWireMemoryRefuse,
+			"busy":              testWireMemoryBusy,
+			"breaches":          testWireMemoryBreaches,
+			"stray descriptors": testWireMemoryStrayDescriptors,
+			"half borrowed":     testWireMemoryHalfBorrowed,
+			"small frames":      testWireMemorySmallFrames,
+		} {
+			t.Run(what+"/"+transport, func(t *testing.T) { test(t, greet) })
+		}
+	}
+}
+
+// testWireMemoryAnswer reads large answers where they lie, and gives them back.
+func testWireMemoryAnswer(t *testing.T, greet wireGreet) {
+	node, m, lab := labInMemory(t, greet)
 	const size = 1 << 20
 	for range 3 {
 		end := m.call(lab.request(t, "Bytes", cborHead(0, size)))
@@ -38,9 +62,9 @@ func TestWireMemoryAnswer(t *testing.T) {
 	}
 }
 
-// TestWireMemoryOutlivesNode reads an answer when the node is gone.
-func TestWireMemoryOutlivesNode(t *testing.T) {
-	node, m, lab := labInMemory(t)
+// testWireMemoryOutlivesNode reads an answer when the node is gone.
+func testWireMemoryOutlivesNode(t *testing.T, greet wireGreet) {
+	node, m, lab := labInMemory(t, greet)
 	data := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
 	end := m.call(lab.request(t, "Any").inBlock(m.share(2<<20).put(0, cborList(cborBytes(data)))))
 	if err := node.Shutdown(t.Context()); err != nil {
@@ -52,9 +76,9 @@ func TestWireMemoryOutlivesNode(t *testing.T) {
 	end.echoes(t, data)
 }
 
-// TestWireMemoryArgument sends large arguments in a memfd, and gets its blocks back.
-func TestWireMemoryArgument(t *testing.T) {
-	_, m, lab := labInMemory(t)
+// testWireMemoryArgument sends large arguments in a memfd, and gets its blocks back.
+func testWireMemoryArgument(t *testing.T, greet wireGreet) {
+	_, m, lab := labInMemory(t, greet)
 	data := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
 	s := m.share(2 << 20)
 	r := lab.request(t, "Any").inBlock(s.put(64<<10, cborList(cborBytes(data))))
@@ -85,9 +109,9 @@ func (e *wireEnd) echoes(t *testing.T, data []byte) {
 	}
 }
 
-// TestWireMemoryFile sends large arguments in a file, and gets a file back where the node has too little memory.
-func TestWireMemoryFile(t *testing.T) {
-	_, m, lab := labInMemory(t, c2.SharedMemory(c2.MemoryConfig{ConnBytes: 1 << 20, Dedicated: 64 << 10, SpillDir: t.TempDir()}))
+// testWireMemoryFile sends large arguments in a file, and gets a file back where the node has too little memory.
+func testWireMemoryFile(t *testing.T, greet wireGreet) {
+	_, m, lab := labInMemory(t, greet, c2.SharedMemory(c2.MemoryConfig{ConnBytes: 1 << 20, Dedicated: 64 << 10, SpillDir: t.TempDir()}))
 	file, err := os.CreateTemp(t.TempDir(), "")
 	if err != nil {
 		t.Fatal(err)
@@ -111,9 +135,9 @@ func TestWireMemoryFile(t *testing.T) {
 	m.home()
 }
 
-// TestWireMemoryComesHome lends blocks to calls that fail in every way.
-func TestWireMemoryComesHome(t *testing.T) {
-	_, m, lab := labInMemory(t, c2.MaxPayload(1<<20))
+// testWireMemoryComesHome lends blocks to calls that fail in every way.
+func testWireMemoryComesHome(t *testing.T, greet wireGreet) {
+	_, m, lab := labInMemory(t, greet, c2.MaxPayload(1<<20))
 	s := m.share(2 << 20)
 	none := s.put(0, cborList())
 	text := s.put(4096, cborList(cborText("6"), cborUint(7)))
@@ -155,9 +179,9 @@ func TestWireMemoryComesHome(t *testing.T) {
 	m.home()
 }
 
-// TestWireMemoryChunks attaches memory to a payload that comes in pieces.
-func TestWireMemoryChunks(t *testing.T) {
-	_, m, lab := labInMemory(t)
+// testWireMemoryChunks attaches memory to a payload that comes in pieces.
+func testWireMemoryChunks(t *testing.T, greet wireGreet) {
+	_, m, lab := labInMemory(t, greet)
 	s := m.share(1 << 20)
 	r := lab.request(t, "Sum", cborTagged(tagFloat64, attachedBytes(0, 8, 24)))
 	r.refs = []wireReference{s.put(4096, floats(1, 2, 3, 4, 5))}
@@ -169,9 +193,9 @@ func TestWireMemoryChunks(t *testing.T) {
 	m.home()
 }
 
-// TestWireMemoryAttachments refers to byte strings and numbers beside the arguments.
-func TestWireMemoryAttachments(t *testing.T) {
-	_, m, lab := labInMemory(t)
+// testWireMemoryAttachments refers to byte strings and numbers beside the arguments.
+func testWireMemoryAttachments(t *testing.T, greet wireGreet) {
+	_, m, lab := labInMemory(t, greet)
 	s := m.share(1 << 20)
 	refs := []wireReference{s.put(0, []byte("0123456789")), s.put(4096, floats(1, 2, 3, 4, 5))}
 	item := cborList(
@@ -226,14 +250,14 @@ func (gallery) Ramp(ctx context.Context, n int) ([]float64, [][]byte, error) {
 	return xs, [][]byte{b[:n/2], b[n/2:]}, nil
 }
 
-// TestWireMemoryAttachedResults reads results that the answer only refers to.
-func TestWireMemoryAttachedResults(t *testing.T) {
+// testWireMemoryAttachedResults reads results that the answer only refers to.
+func testWireMemoryAttachedResults(t *testing.T, greet wireGreet) {
 	leaktest.Check(t)
 	node := newNode(t)
 	if err := c2.Register[Gallery]("gallery", gallery{}, c2.On(node)); err != nil {
 		t.Fatal(err)
 	}
-	m := dialMemory(t, node)
+	m := greet.dial(t, node)
 	const n = 64 << 10
 	end := m.call(m.resolve("gallery").request(t, "Ramp", cborHead(0, n)))
 	if end.code != 0 || end.block || len(end.attachments) != 2 {
@@ -261,9 +285,9 @@ func TestWireMemoryAttachedResults(t *testing.T) {
 	eventually(t, "the loans are home", func() bool { return node.MemoryStats().LentBlocks == 0 })
 }
 
-// TestWireMemoryRefuse tells the node that its memory can't be mapped.
-func TestWireMemoryRefuse(t *testing.T) {
-	_, m, lab := labInMemory(t)
+// testWireMemoryRefuse tells the node that its memory can't be mapped.
+func testWireMemoryRefuse(t *testing.T, greet wireGreet) {
+	_, m, lab := labInMemory(t, greet)
 	m.send(wireRefuse, 0, 0, nil)
 	end := m.call(lab.request(t, "Bytes", cborHead(0, 1<<20)))
 	if end.code != 0 || end.block || len(end.refs) > 0 || len(m.theirs) > 0 {
@@ -277,9 +301,9 @@ func TestWireMemoryRefuse(t *testing.T) {
 	m.home()
 }
 
-// TestWireMemoryBusy keeps what the node has, until it has no more.
-func TestWireMemoryBusy(t *testing.T) {
-	_, m, lab := labInMemory(t, c2.SharedMemory(c2.MemoryConfig{ConnBytes: 1 << 20, SpillBytes: -1, Wait: time.Millisecond}))
+// testWireMemoryBusy keeps what the node has, until it has no more.
+func testWireMemoryBusy(t *testing.T, greet wireGreet) {
+	_, m, lab := labInMemory(t, greet, c2.SharedMemory(c2.MemoryConfig{ConnBytes: 1 << 20, SpillBytes: -1, Wait: time.Millisecond}))
 	half := lab.request(t, "Bytes", cborHead(0, 400<<10))
 	first, second := m.call(half), m.call(half)
 	third := m.call(half)
@@ -311,7 +335,7 @@ func TestWireMemoryExample(t *testing.T) {
 	if err := c2.Register[Store]("store", wireStore{}, c2.On(node)); err != nil {
 		t.Fatal(err)
 	}
-	m := dialMemory(t, node)
+	m := wireGreet(greetMemory).dial(t, node)
 	store := m.resolve("store")
 	described := len(m.traffic)
 	end := m.call(store.request(t, "Get", cborHead(0, 16<<10)))

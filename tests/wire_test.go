@@ -39,7 +39,8 @@ var littleEndian = binary.LittleEndian
 type wireClient struct {
 	testing.TB
 	conn    *net.UnixConn
-	in      io.Reader // conn, or what takes descriptors too
+	in      io.Reader // conn, or what takes descriptors too, or rings
+	out     io.Writer // likewise
 	hellos  [2][]byte // the client's and the server's
 	lastID  uint64
 	ended   map[uint64]*wireEnd
@@ -103,7 +104,13 @@ func (f wireFrame) bytes() []byte {
 	return append(littleEndian.AppendUint64(b, f.call), f.body...)
 }
 
-// dialWire connects to a node and shakes hands. It knows nothing of shared memory.
+// wireTransports are the ways that frames may go between a node and a client that shares no memory for payloads.
+var wireTransports = map[string]wireDial{"socket": dialWire}
+
+// wireDial connects to a node and shakes hands.
+type wireDial func(testing.TB, *c2.Node) *wireClient
+
+// dialWire is a wireDial. It knows nothing of shared memory.
 func dialWire(t testing.TB, node *c2.Node) *wireClient {
 	t.Helper()
 	c := connectWire(t, node.Address())
@@ -119,16 +126,25 @@ func connectWire(t testing.TB, address string) *wireClient {
 	}
 	t.Cleanup(func() { conn.Close() })
 	conn.SetDeadline(time.Now().Add(20 * time.Second)) // a test that would hang fails instead
-	return &wireClient{TB: t, conn: conn.(*net.UnixConn), in: conn, ended: make(map[uint64]*wireEnd), lent: make(map[wirePlace]int)}
+	return &wireClient{
+		TB: t, conn: conn.(*net.UnixConn), in: conn, out: conn, ended: make(map[uint64]*wireEnd), lent: make(map[wirePlace]int),
+	}
 }
 
 // greet shakes hands.
 func (c *wireClient) greet(capabilities uint64, maxFrame uint32) {
 	c.Helper()
+	hello := wireHello(capabilities, maxFrame)
+	c.write(hello)
+	c.welcome(hello)
+}
+
+// wireHello is what a client says first.
+func wireHello(capabilities uint64, maxFrame uint32, extensions ...byte) []byte {
 	hello := []byte(wireMagic)
 	hello = littleEndian.AppendUint16(hello, 1) // version 1.0
 	hello = littleEndian.AppendUint16(hello, 0)
-	hello = littleEndian.AppendUint32(hello, 0) // no extensions
+	hello = littleEndian.AppendUint32(hello, uint32(len(extensions)))
 	hello = littleEndian.AppendUint64(hello, capabilities)
 	hello = append(hello, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
 	hello = littleEndian.AppendUint64(hello, 4<<30)
@@ -136,18 +152,23 @@ func (c *wireClient) greet(capabilities uint64, maxFrame uint32) {
 	hello = littleEndian.AppendUint32(hello, 0)
 	hello = littleEndian.AppendUint32(hello, 4711)
 	hello = littleEndian.AppendUint32(hello, 0)
-	c.write(hello)
+	return append(hello, extensions...)
+}
+
+// welcome reads the answer to a hello, and gives its extensions.
+func (c *wireClient) welcome(hello []byte) (extensions []byte) {
+	c.Helper()
 	reply := c.read(64)
 	if string(reply[:8]) != wireMagic || littleEndian.Uint16(reply[8:]) != 1 || littleEndian.Uint32(reply[52:]) == 0 {
 		c.Fatalf("the server's hello is %x", reply)
 	}
-	c.read(int(littleEndian.Uint32(reply[12:]))) // extensions
 	c.hellos = [2][]byte{hello, reply}
+	return c.read(int(littleEndian.Uint32(reply[12:])))
 }
 
 func (c *wireClient) write(b []byte) {
 	c.Helper()
-	if _, err := c.conn.Write(b); err != nil {
+	if _, err := c.out.Write(b); err != nil {
 		c.Fatal(err)
 	}
 }
@@ -473,20 +494,40 @@ func cborDiagnostic(v any) string {
 	return fmt.Sprint(v)
 }
 
+// TestWire holds the page to what nodes do, over each transport.
+func TestWire(t *testing.T) {
+	for transport, dial := range wireTransports {
+		for what, test := range map[string]func(*testing.T, wireDial){
+			"call":           testWireCall,
+			"directory":      testWireDirectory,
+			"errors":         testWireErrors,
+			"chunks":         testWireChunks,
+			"half calls":     testWireHalfCalls,
+			"cancel":         testWireCancel,
+			"timeout":        testWireTimeout,
+			"stale":          testWireStale,
+			"optional kinds": testWireOptionalKinds,
+			"goaway":         testWireGoAway,
+		} {
+			t.Run(what+"/"+transport, func(t *testing.T) { test(t, dial) })
+		}
+	}
+}
+
 // labOnWire is a node that hosts the suite, and a client of it.
-func labOnWire(t *testing.T) (*c2.Node, *wireClient, wireResource) {
+func labOnWire(t *testing.T, dial wireDial) (*c2.Node, *wireClient, wireResource) {
 	t.Helper()
 	leaktest.Check(t)
 	node := newNode(t)
 	if err := hostSuite(node); err != nil {
 		t.Fatal(err)
 	}
-	c := dialWire(t, node)
+	c := dial(t, node)
 	return node, c, c.resolve("lab")
 }
 
-func TestWireCall(t *testing.T) {
-	_, c, lab := labOnWire(t)
+func testWireCall(t *testing.T, dial wireDial) {
+	_, c, lab := labOnWire(t, dial)
 	if out := c.results(lab.request(t, "Plain", cborUint(6), cborUint(7))); !reflect.DeepEqual(out, []any{uint64(13), uint64(42)}) {
 		t.Errorf("Plain(6, 7) gives %v", out)
 	}
@@ -495,8 +536,8 @@ func TestWireCall(t *testing.T) {
 	}
 }
 
-func TestWireDirectory(t *testing.T) {
-	_, c, _ := labOnWire(t)
+func testWireDirectory(t *testing.T, dial wireDial) {
+	_, c, _ := labOnWire(t, dial)
 	out := c.results(wireRequest{resource: 0, method: 1, args: cborList()})
 	var names []string
 	for _, d := range out[0].([]any) {
@@ -511,8 +552,8 @@ func TestWireDirectory(t *testing.T) {
 	}
 }
 
-func TestWireErrors(t *testing.T) {
-	_, c, lab := labOnWire(t)
+func testWireErrors(t *testing.T, dial wireDial) {
+	_, c, lab := labOnWire(t, dial)
 	end := c.call(lab.request(t, "Fail", cborText("overdrawn")))
 	names, message := end.failure()
 	if end.code != 13 || !reflect.DeepEqual(names, []string{"tests.overdrawn"}) || message != "can't pay 5: the account is overdrawn" {
@@ -539,9 +580,9 @@ func TestWireErrors(t *testing.T) {
 	}
 }
 
-// TestWireChunks sends 1 MiB in pieces, with a whole call in between, and gets it back in pieces.
-func TestWireChunks(t *testing.T) {
-	_, c, lab := labOnWire(t)
+// testWireChunks sends 1 MiB in pieces, with a whole call in between, and gets it back in pieces.
+func testWireChunks(t *testing.T, dial wireDial) {
+	_, c, lab := labOnWire(t, dial)
 	data := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
 	const part = 100_000
 	id, left := c.begin(lab.request(t, "Any", cborBytes(data)), part)
@@ -564,9 +605,9 @@ func TestWireChunks(t *testing.T) {
 	}
 }
 
-// TestWireHalfCalls gives calls up while their arguments are on the way.
-func TestWireHalfCalls(t *testing.T) {
-	_, c, lab := labOnWire(t)
+// testWireHalfCalls gives calls up while their arguments are on the way.
+func testWireHalfCalls(t *testing.T, dial wireDial) {
+	_, c, lab := labOnWire(t, dial)
 	half := lab.request(t, "Any", cborBytes(make([]byte, 1000)))
 	id, _ := c.begin(half, 100)
 	c.send(wireCancel, 0, id, nil)
@@ -588,8 +629,8 @@ func (c *wireClient) waiting(lab wireResource, n uint64) {
 	})
 }
 
-func TestWireCancel(t *testing.T) {
-	_, c, lab := labOnWire(t)
+func testWireCancel(t *testing.T, dial wireDial) {
+	_, c, lab := labOnWire(t, dial)
 	id, _ := c.begin(lab.request(t, "Block"), wireMaxFrame)
 	c.waiting(lab, 1)
 	c.send(wireCancel, 0, id, nil)
@@ -602,8 +643,8 @@ func TestWireCancel(t *testing.T) {
 	}
 }
 
-func TestWireTimeout(t *testing.T) {
-	_, c, lab := labOnWire(t)
+func testWireTimeout(t *testing.T, dial wireDial) {
+	_, c, lab := labOnWire(t, dial)
 	r := lab.request(t, "Deadline")
 	r.timeout = time.Hour
 	if left := time.Duration(c.results(r)[0].(uint64)); left > time.Hour || left < 50*time.Minute {
@@ -619,9 +660,9 @@ func TestWireTimeout(t *testing.T) {
 	}
 }
 
-// TestWireStale replaces a resource under a connected client.
-func TestWireStale(t *testing.T) {
-	node, c, old := labOnWire(t)
+// testWireStale replaces a resource under a connected client.
+func testWireStale(t *testing.T, dial wireDial) {
+	node, c, old := labOnWire(t, dial)
 	if err := c2.Unregister(t.Context(), "lab", c2.On(node)); err != nil {
 		t.Fatal(err)
 	}
@@ -634,15 +675,15 @@ func TestWireStale(t *testing.T) {
 	c.results(c.resolve("lab").request(t, "Nothing"))
 }
 
-// TestWireOptionalKinds sends what a later version may.
-func TestWireOptionalKinds(t *testing.T) {
-	_, c, lab := labOnWire(t)
+// testWireOptionalKinds sends what a later version may.
+func testWireOptionalKinds(t *testing.T, dial wireDial) {
+	_, c, lab := labOnWire(t, dial)
 	c.send(0x80, 0xff, 12345, []byte("skip me"))
 	c.results(lab.request(t, "Nothing"))
 }
 
-func TestWireGoAway(t *testing.T) {
-	node, c, lab := labOnWire(t)
+func testWireGoAway(t *testing.T, dial wireDial) {
+	node, c, lab := labOnWire(t, dial)
 	id, _ := c.begin(lab.request(t, "Block"), wireMaxFrame)
 	c.waiting(lab, 1)
 	down := make(chan error)
@@ -655,7 +696,7 @@ func TestWireGoAway(t *testing.T) {
 	}
 	c.send(wireCancel, 0, id, nil)
 	c.await(id) // calls in flight are answered still
-	if n, err := c.conn.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
+	if n, err := c.in.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
 		t.Errorf("after the last answer: %d bytes, %v", n, err)
 	}
 	if err := <-down; err != nil {
