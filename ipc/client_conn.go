@@ -109,6 +109,10 @@ func (c *clientConn) call(ctx context.Context, req Request) (*Payload, error) {
 	}
 	if c.takeTurn(call) {
 		c.readFor(ctx, call)
+		if len(call.done) > 0 { // as a rule, and a select takes its time
+			<-call.done
+			return call.take()
+		}
 	}
 	select {
 	case <-call.done:
@@ -152,6 +156,7 @@ func (c *clientConn) bell(bool) {
 // readFor reads until the call has ended, or its context has, or the connection.
 func (c *clientConn) readFor(ctx context.Context, call *pending) {
 	c.conn.attend(ctx)
+	c.conn.crowded(false)
 	var err error
 	for err == nil && len(call.done) == 0 {
 		if err = c.next(); interrupted(err) {
@@ -183,7 +188,7 @@ func (c *clientConn) passTurn() {
 		go c.readOn()
 	default:
 		c.reading = false
-		c.watchLocked(watchDelay)
+		c.watchFromLocked(c.used, watchDelay)
 	}
 	c.mu.Unlock()
 	if err != nil {
@@ -193,6 +198,7 @@ func (c *clientConn) passTurn() {
 
 // readOn reads for all, until no call is left.
 func (c *clientConn) readOn() {
+	c.conn.crowded(true)
 	for {
 		switch err := c.next(); {
 		case err == nil:
@@ -241,8 +247,11 @@ func (c *clientConn) wait(begins bool) {
 const watchDelay = 20 * time.Millisecond
 
 // watchLocked sees to it that rest is called about d from now, or earlier.
-func (c *clientConn) watchLocked(d time.Duration) {
-	at := time.Now().Add(d)
+func (c *clientConn) watchLocked(d time.Duration) { c.watchFromLocked(time.Now(), d) }
+
+// watchFromLocked is watchLocked for who knows about when it is.
+func (c *clientConn) watchFromLocked(now time.Time, d time.Duration) {
+	at := now.Add(d)
 	if c.err == nil && (c.watchAt.IsZero() || at.Before(c.watchAt)) {
 		c.watchAt = at
 		c.watch.Reset(d)

@@ -32,6 +32,7 @@ type inline struct {
 	spawn   int // so many calls get a goroutine of their own
 	penalty int // how many the last time
 	quick   int // so many calls were quick since
+	slow    int // grows by slow calls, and shrinks by quick ones
 }
 
 const (
@@ -48,6 +49,10 @@ const (
 
 	minPenalty = 64
 	maxPenalty = 1 << 16
+	// tooSlow is how far slow may grow by slowStep for each slow call: to more than one in nine, or a few in a row. A call may
+	// just have lost its core for a while.
+	tooSlow  = 40
+	slowStep = 8
 	// forgiven is after how many quick calls for each call of a penalty half of it is forgotten.
 	forgiven = 4
 )
@@ -63,14 +68,19 @@ func (in *inline) suits() bool {
 
 func (in *inline) punish() {
 	in.penalty = min(max(2*in.penalty, minPenalty), maxPenalty)
-	in.spawn, in.quick = in.penalty, 0
+	in.spawn, in.quick, in.slow = in.penalty, 0, 0
 }
 
 // judge is told how long a call took that ran with others in flight.
 func (in *inline) judge(took time.Duration) {
 	if took > quickTime {
-		in.punish()
-	} else if in.quick++; in.quick > forgiven*in.penalty {
+		if in.slow += slowStep; in.slow > tooSlow {
+			in.punish()
+		}
+		return
+	}
+	in.slow = max(in.slow-1, 0)
+	if in.quick++; in.quick > forgiven*in.penalty {
 		in.penalty, in.quick = in.penalty/2, 0
 	}
 }
@@ -137,7 +147,11 @@ func (c *serverConn) runInline(call *Call) (reading bool) {
 func (c *serverConn) relieve(turn uint64) {
 	if c.inline.turn.CompareAndSwap(turn, turn+1) {
 		go func() {
-			c.inline.punish()
+			if c.conn.hasBell() {
+				c.inline.judge(patience)
+			} else {
+				c.inline.punish() // it was found out late
+			}
 			c.run()
 		}()
 	}

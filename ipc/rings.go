@@ -211,6 +211,9 @@ func (s *rings) attend(ctx context.Context) { s.ctx = ctx }
 func (s *rings) ignore()                    { s.ctx = context.Background() }
 func (s *rings) resume()                    {}
 
+// crowded implements stream.
+func (s *rings) crowded(yes bool) { s.spinner.crowded(yes) }
+
 // hasBell implements stream.
 func (s *rings) hasBell() bool { return true }
 func (s *rings) pending() bool { return s.in.Pending() || s.deaf.Load() }

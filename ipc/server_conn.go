@@ -151,11 +151,13 @@ func (c *serverConn) run() {
 			return
 		case call == nil:
 		case c.suitsInline(call):
+			c.conn.crowded(false)
 			if !c.runInline(call) {
 				return
 			}
 		default:
-			go c.serve(call)
+			c.conn.crowded(true)
+			c.server.workers.run(call)
 		}
 	}
 }

@@ -200,6 +200,7 @@ func (s *socket) linger() {
 	io.CopyN(io.Discard, s.UnixConn, queueSize)
 }
 
+func (s *socket) crowded(yes bool) { s.polling.crowded(yes) }
 func (s *socket) start(func(bool)) {}
 func (s *socket) end()             {}
 

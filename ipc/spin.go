@@ -12,6 +12,7 @@ import (
 type Polling struct {
 	most   time.Duration
 	active atomic.Int32 // so many poll
+	procs  atomic.Int32 // as many as may; to ask the runtime each time takes as long as a call
 }
 
 // DefaultPoll is for how long a [Config] without a Polling polls at most. It is about twice what waking a peer takes: so two
@@ -19,7 +20,26 @@ type Polling struct {
 const DefaultPoll = 150 * time.Microsecond
 
 // NewPolling returns a Polling of at most so long each time; zero or less is not at all.
-func NewPolling(most time.Duration) *Polling { return &Polling{most: max(most, 0)} }
+func NewPolling(most time.Duration) *Polling {
+	p := &Polling{most: max(most, 0)}
+	p.count()
+	return p
+}
+
+func (p *Polling) count() { p.procs.Store(int32(min(runtime.GOMAXPROCS(0), runtime.NumCPU()))) }
+
+// enter tells whether another one may poll. More than there are processors for would only keep each other from it, and a
+// single one the peer needs.
+func (p *Polling) enter() bool {
+	procs := p.procs.Load()
+	if procs > 1 && p.active.Add(1) <= procs {
+		return true
+	}
+	if procs > 1 {
+		p.active.Add(-1)
+	}
+	return false
+}
 
 // spinner decides for one reader whether to poll before it sleeps, and for how long. The rule is that of the Linux kernel for
 // halted guests (halt_poll_ns): what came so soon that polling for as long as is allowed would have met it is polled for
@@ -29,32 +49,48 @@ func NewPolling(most time.Duration) *Polling { return &Polling{most: max(most, 0
 // Where other processes want the core, polling is stealing from the one that is waited for, and no polling at all
 // is done for a while, for twice as long whenever it turns out so again.
 //
+// Goroutines that the reader has just made runnable wait behind it, or take another core, unless it lets them run. That costs
+// a wake of that core (see runtime.Gosched), as much as a whole call, so it is done where there are such goroutines, and now and
+// then.
+//
 // A nil spinner does not poll.
 type spinner struct {
 	polling *Polling
+	crowd   bool          // other goroutines wait for what the reader reads
+	turns   int           // so many polls, all in all
 	window  time.Duration // how long to poll the next time
 	begin   time.Time     // since when somebody waits who did not meet it by polling; zero if nobody does
 	skip    int           // so many times not
 	penalty int           // how many the last time
+	calm    int           // so many polls went well since
 }
 
 const (
 	// leastWindow is the shortest time that is polled: shorter is none.
 	leastWindow = 5 * time.Microsecond
 	// burst is for how long the processor is not offered to others.
-	burst = 3 * time.Microsecond
+	burst = 6 * time.Microsecond
 	// takenAway is how long offering the processor takes if somebody took it.
 	takenAway = 300 * time.Microsecond
 	// maxSkip bounds for how many waits polling stops on a busy machine.
 	maxSkip = 1 << 12
+	// politeTurns is after how many polls other goroutines may run in any case.
+	politeTurns = 1024
 )
 
 func newSpinner(p *Polling) *spinner {
 	return &spinner{polling: p, window: p.most}
 }
 
-// poll calls ready until it returns true, for as long as that may pay, and tells whether it did. Other goroutines that can
-// run do so in between. If it returns false, the caller sleeps, and calls woken afterwards.
+// crowded tells the spinner whether other goroutines wait for what the reader reads.
+func (s *spinner) crowded(yes bool) {
+	if s != nil {
+		s.crowd = yes
+	}
+}
+
+// poll calls ready until it returns true, for as long as that may pay, and tells whether it did. If it returns false, the
+// caller sleeps, and calls woken afterwards.
 func (s *spinner) poll(ready func() bool) bool {
 	if s == nil || s.polling.most == 0 {
 		return false
@@ -64,9 +100,11 @@ func (s *spinner) poll(ready func() bool) bool {
 		s.skip--
 		return false
 	}
-	if s.window > 0 && s.enter() {
-		defer s.polling.active.Add(-1)
-		if s.spin(ready) {
+	if s.window > 0 && s.polling.enter() {
+		met := s.spin(ready)
+		s.polling.active.Add(-1)
+		if met {
+			s.forgive()
 			return true
 		}
 		if s.skip > 0 {
@@ -79,20 +117,11 @@ func (s *spinner) poll(ready func() bool) bool {
 	return false
 }
 
-// enter tells whether another one may poll. More than there are processors for would only keep each other from it.
-func (s *spinner) enter() bool {
-	if runtime.NumCPU() == 1 { // the peer needs it
-		return false
-	}
-	if int(s.polling.active.Add(1)) > runtime.GOMAXPROCS(0) {
-		s.polling.active.Add(-1)
-		return false
-	}
-	return true
-}
-
 func (s *spinner) spin(ready func() bool) bool {
 	const looks = 8
+	if s.turns++; s.crowd || s.turns%politeTurns == 0 {
+		runtime.Gosched()
+	}
 	for range looks {
 		if ready() {
 			return true
@@ -101,7 +130,6 @@ func (s *spinner) spin(ready func() bool) bool {
 	}
 	s.begin = time.Now()
 	for {
-		runtime.Gosched()
 		for range looks {
 			if ready() {
 				return true
@@ -115,6 +143,19 @@ func (s *spinner) spin(ready func() bool) bool {
 		if took > burst && s.contended(took) {
 			return ready()
 		}
+		if s.crowd {
+			runtime.Gosched()
+		}
+	}
+}
+
+// forgive halves the penalty when polling has gone well for as long as it last was not tried.
+func (s *spinner) forgive() {
+	if s.penalty == 0 {
+		return
+	}
+	if s.calm++; s.calm >= s.penalty {
+		s.penalty, s.calm = s.penalty/2, 0
 	}
 }
 
@@ -125,7 +166,7 @@ func (s *spinner) contended(before time.Duration) bool {
 		return false
 	}
 	s.penalty = min(max(1, 2*s.penalty), maxSkip)
-	s.skip = s.penalty
+	s.skip, s.calm = s.penalty, 0
 	return true
 }
 
@@ -136,6 +177,7 @@ func (s *spinner) woken() {
 	}
 	took := time.Since(s.begin)
 	s.begin = time.Time{}
+	s.polling.count()
 	if took <= s.polling.most {
 		s.window = s.polling.most
 		return

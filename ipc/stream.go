@@ -27,6 +27,9 @@ type stream interface {
 	ignore()
 	resume()
 
+	// crowded tells the stream whether other goroutines wait for what the reader reads. Only the reader may.
+	crowded(yes bool)
+
 	// try writes as much of p as is taken at once. What it begins, write or another try has to end.
 	try(p []byte) (int, error)
 	// write writes all of bufs. Waiting for the peer to read for longer than stall is a *stallError; zero is for ever.

@@ -1,0 +1,98 @@
+package ipc
+
+import (
+	"testing"
+	"time"
+)
+
+// pollingOn is a Polling as on a machine with so many cores.
+func pollingOn(procs int32) *Polling {
+	p := NewPolling(DefaultPoll)
+	p.procs.Store(procs)
+	return p
+}
+
+func never() bool { return false }
+
+func TestPollingMeetsWhatIsThere(t *testing.T) {
+	s := newSpinner(pollingOn(2))
+	looks := 0
+	if !s.poll(func() bool { looks++; return looks == 20 }) || looks != 20 {
+		t.Errorf("what is there at the 20th look is not met after %d", looks)
+	}
+	if n := s.polling.active.Load(); n != 0 {
+		t.Errorf("%d poll, and nobody does", n)
+	}
+}
+
+// TestPollingGivesUp: who waits in vain polls for half as long each time, and then not at all, until something comes soon.
+func TestPollingGivesUp(t *testing.T) {
+	s := newSpinner(pollingOn(2))
+	for range 20 {
+		s.skip = 0 // the machine may be busy
+		if s.poll(never) {
+			t.Fatal("nothing was met")
+		}
+		s.begin = s.begin.Add(-time.Second) // so long did it sleep
+		s.woken()
+	}
+	if s.window != 0 {
+		t.Errorf("it would still poll for %v", s.window)
+	}
+	looks := 0
+	s.poll(func() bool { looks++; return false })
+	if looks > 0 {
+		t.Errorf("it looked %d times", looks)
+	}
+	s.woken() // at once
+	if s.window != DefaultPoll {
+		t.Errorf("after what came soon it polls for %v, want %v", s.window, DefaultPoll)
+	}
+}
+
+// TestPollingOfMany: no more poll at a time than there are processors, and none where there is one.
+func TestPollingOfMany(t *testing.T) {
+	p := pollingOn(2)
+	for i, want := range []bool{true, true, false} {
+		if got := p.enter(); got != want {
+			t.Errorf("poller %d of 2 processors may poll: %v", i+1, got)
+		}
+	}
+	p.active.Add(-1)
+	if !p.enter() {
+		t.Error("after one has left, no other may poll")
+	}
+	if pollingOn(1).enter() {
+		t.Error("the peer's only processor is taken")
+	}
+}
+
+// TestPollingOnABusyMachine: what polling cost is made good by not polling, for longer each time, and forgotten when it goes well.
+func TestPollingOnABusyMachine(t *testing.T) {
+	s := newSpinner(pollingOn(2))
+	for want := 1; want <= 2*maxSkip; want *= 2 {
+		s.begin = time.Now().Add(-time.Second)
+		if !s.contended(0) { // offering the processor took as long as that
+			t.Fatal("nobody took the processor")
+		}
+		if s.skip != min(want, maxSkip) {
+			t.Fatalf("%d waits are skipped, want %d", s.skip, min(want, maxSkip))
+		}
+	}
+	for range 2 * maxSkip {
+		s.forgive()
+	}
+	if s.penalty != 0 {
+		t.Errorf("after so many polls that went well the next penalty is twice %d", s.penalty)
+	}
+}
+
+func TestNoPolling(t *testing.T) {
+	for _, s := range []*spinner{nil, newSpinner(NewPolling(0)), newSpinner(NewPolling(-1))} {
+		if s.poll(func() bool { t.Error("it looks"); return true }) {
+			t.Error("it polls")
+		}
+		s.woken()
+		s.crowded(true)
+	}
+}
