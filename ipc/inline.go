@@ -119,6 +119,8 @@ func (c *serverConn) runInline(call *Call) (reading bool) {
 	switch {
 	case !c.conn.hasBell():
 		c.server.watchdog.wake(c.server)
+	case c.conn.over():
+		c.relieve(turn) // nobody will ring any more
 	case !c.conn.pending():
 	case c.inline.urged.Swap(false):
 		c.relieve(turn) // the bell was before the turn

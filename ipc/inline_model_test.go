@@ -9,7 +9,8 @@ import (
 
 // A model of how a call is found that waits behind a slow one, through rings: who writes calls, the client's and the server's
 // readers, the goroutine that waits for the alarm, and the timer. Each step is one load or store of what they share, and all
-// orders of all steps are tried. Whichever call is slow, for ever, the calls behind it must be read.
+// orders of all steps are tried, with the client's end at any time. Whichever call is slow, for ever, the calls behind it must
+// be read, and the end be seen.
 //
 // That a sleeper is woken is package ring's business, and tried there: here a wake comes as soon as it is due.
 
@@ -20,6 +21,9 @@ type held struct {
 	clientNaps, serverNaps bool // what the readers' states say
 	urgedAt                int8 // one more than the head for which the client has rung
 	alarms                 bool // the alarm has bytes
+	ends                   bool // the client may
+	gone                   bool // it has, and with it the alarm
+	deaf                   bool // the server knows that the alarm has ended
 
 	turn          int8
 	urged         bool
@@ -58,6 +62,7 @@ const (
 	nodding
 
 	// Of the watch, and of the timer.
+	heardEnd
 	rung
 	told
 	sawTurn
@@ -69,6 +74,7 @@ type mistakes struct {
 	noLook  bool // the turn is not looked at for a bell that was before it
 	noTimer bool // nor is it found when the client slept already
 	early   bool // the turn is loaded before the bell is said to have been rung
+	noEnd   bool // the turn is not looked at for an end that was before it
 }
 
 func (m mistakes) moves(s held) []held {
@@ -76,7 +82,15 @@ func (m mistakes) moves(s held) []held {
 	if s.relieved {
 		return nil // all is well
 	}
-	for _, party := range []func(held) []held{writerMoves, clientMoves, m.serverMoves, m.watchMoves, m.timerMoves} {
+	parties := []func(held) []held{m.serverMoves, m.watchMoves, m.timerMoves}
+	if !s.gone {
+		left := s
+		if left.gone = true; s.ends {
+			next = append(next, left)
+		}
+		parties = append(parties, writerMoves, clientMoves)
+	}
+	for _, party := range parties {
 		next = append(next, party(s)...)
 	}
 	return next
@@ -160,7 +174,10 @@ func (m mistakes) serverMoves(s held) []held {
 		n.turn++
 		n.server = inTurn
 	case inTurn:
-		if n.server = crowded; s.head == s.written || m.noLook {
+		if s.deaf && !m.noEnd {
+			n.server = running
+			n.relieve(s.turn)
+		} else if n.server = crowded; s.head == s.written || m.noLook {
 			n.server = running
 		}
 	case crowded:
@@ -203,10 +220,19 @@ func (m mistakes) watchMoves(s held) []held {
 	n := s
 	switch s.watch {
 	case idle:
-		if !s.alarms {
+		switch {
+		case s.alarms:
+			n.alarms, n.watch = false, rung
+		case s.gone && !s.deaf:
+			n.deaf, n.watch = true, heardEnd
+		default:
 			return nil
 		}
-		n.alarms, n.watch = false, rung
+	case heardEnd:
+		n.watch = idle
+		if s.turn%2 == 1 {
+			n.relieve(s.turn)
+		}
 	case rung:
 		if n.watch = told; s.head == s.written {
 			n.watch = idle
@@ -226,7 +252,6 @@ func (m mistakes) watchMoves(s held) []held {
 		}
 	case sawPending:
 		if n.watch = idle; s.watchT%2 == 1 && s.head < s.written {
-			n.urged = false
 			n.relieve(s.watchT)
 		}
 	}
@@ -259,11 +284,11 @@ func (m mistakes) timerMoves(s held) []held {
 	return []held{n}
 }
 
-var errHeldUp = errors.New("a call waits behind a slow one, and nobody will find it")
+var errHeldUp = errors.New("a call, or the end, waits behind a slow call, and nobody will find it")
 
-func (m mistakes) check(calls int8) (int, error) {
-	return interleave.Check(held{toWrite: calls}, m.moves, func(s held, last bool) error {
-		if last && !s.relieved && s.head < s.written {
+func (m mistakes) check(calls int8, ends bool) (int, error) {
+	return interleave.Check(held{toWrite: calls, ends: ends}, m.moves, func(s held, last bool) error {
+		if last && !s.relieved && (s.head < s.written || s.gone && s.server == stuck) {
 			return errHeldUp
 		}
 		return nil
@@ -275,11 +300,14 @@ func TestModelOfSlowCalls(t *testing.T) {
 	if testing.Short() {
 		calls = 2
 	}
-	states, err := mistakes{}.check(calls)
-	if err != nil {
-		t.Fatal(err)
+	for _, ends := range []bool{false, true} {
+		states, err := mistakes{}.check(calls, ends)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%d states", states)
+		calls = 2
 	}
-	t.Logf("%d states", states)
 }
 
 // TestModelOfSlowCallsFindsMistakes: the check above can fail.
@@ -288,8 +316,9 @@ func TestModelOfSlowCallsFindsMistakes(t *testing.T) {
 		"a bell before the turn is lost":     {noLook: true},
 		"nobody looks where both have slept": {noTimer: true},
 		"the turn is loaded too early":       {early: true},
+		"an end before the turn is lost":     {noEnd: true},
 	} {
-		if _, err := m.check(3); !errors.Is(err, errHeldUp) {
+		if _, err := m.check(3, m.noEnd); !errors.Is(err, errHeldUp) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}

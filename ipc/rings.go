@@ -216,7 +216,8 @@ func (s *rings) crowded(yes bool) { s.spinner.crowded(yes) }
 
 // hasBell implements stream.
 func (s *rings) hasBell() bool { return true }
-func (s *rings) pending() bool { return s.in.Pending() || s.deaf.Load() }
+func (s *rings) pending() bool { return s.in.Pending() }
+func (s *rings) over() bool    { return s.deaf.Load() }
 
 func (s *rings) peerSleeps() bool { return s.out.PeerNaps() }
 

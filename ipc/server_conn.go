@@ -164,9 +164,10 @@ func (c *serverConn) run() {
 
 // readNow is told that there may be something to read, or certainly is, which waits behind a call that runs inline.
 func (c *serverConn) readNow(certainly bool) {
-	c.inline.urged.Store(true)
+	if !certainly {
+		c.inline.urged.Store(true) // for the next turn, if this one is over before it is relieved
+	}
 	if turn := c.inline.turn.Load(); turn%2 == 1 && (certainly || c.conn.pending()) {
-		c.inline.urged.Store(false)
 		c.relieve(turn)
 	}
 }

@@ -211,3 +211,4 @@ func (s *socket) rouse()             {}
 func (s *socket) hasBell() bool      { return false }
 func (s *socket) pending() bool      { return false }
 func (s *socket) peerSleeps() bool   { return false }
+func (s *socket) over() bool         { return false }

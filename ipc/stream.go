@@ -15,10 +15,11 @@ type stream interface {
 	// that has not been yet, as far as that can be told, and at the end; it must not block. Not every stream has that.
 	start(bell func(end bool))
 	hasBell() bool
-	// pending tells whether there is something to read, or the end, as far as that can be told at once, and peerSleeps whether
-	// the peer's reader sleeps. Any goroutine may ask.
+	// pending tells whether there is something to read, as far as that can be told at once, peerSleeps whether the peer's
+	// reader sleeps, and over whether bell has been called for the last time, or is about to be. Any goroutine may ask.
 	pending() bool
 	peerSleeps() bool
+	over() bool
 	// Read waits for bytes. io.EOF is the end of the peer.
 	io.Reader
 	// attend makes a Read that waits return an error (see interrupted) when ctx ends, until the reader calls ignore. An error
