@@ -28,7 +28,6 @@ type Server struct {
 
 	wg       sync.WaitGroup // the accept loop and the connections
 	watchdog watchdog
-	workers  *workers
 
 	mu       sync.Mutex
 	conns    map[*net.UnixConn]*serverConn // nil while they shake hands
@@ -55,7 +54,6 @@ func listenWith(address string, handler Handler, config Config, checkPeer func(*
 		instance:  newInstance(),
 		checkPeer: checkPeer,
 		conns:     make(map[*net.UnixConn]*serverConn),
-		workers:   newWorkers(),
 	}
 	s.wg.Go(s.accept)
 	return s, nil
@@ -233,7 +231,6 @@ func (s *Server) stop() {
 	}
 	s.mu.Unlock()
 	if first {
-		s.workers.end()
 		s.socket.remove() // at worst a dead file stays, which the next server replaces
 		s.socket.Close()
 	}

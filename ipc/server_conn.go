@@ -100,6 +100,7 @@ type serverConn struct {
 	reader  *frameReader // belongs to the goroutine in run
 	refs    []reference  // likewise: of the current frame
 	inline  inline
+	workers *workers
 	out     *sender
 	lender  *lender   // nil if there is no shared memory
 	memory  *borrower // likewise
@@ -121,6 +122,7 @@ func newServerConn(s *Server, raw *net.UnixConn, conn stream, r *frameReader, se
 		server: s, raw: raw, conn: conn, session: sess, reader: r, out: newSender(conn, s.config.StallTimeout),
 		calls: make(map[uint64]*Call), drained: make(chan struct{}), ended: make(chan struct{}),
 	}
+	c.workers = newWorkers(c.ended)
 	var err error
 	if c.lender, c.memory, err = s.config.Memory.join(sess, c.out, s.config.MaxPayload, c.wait); err != nil {
 		return nil, err
@@ -157,7 +159,7 @@ func (c *serverConn) run() {
 			}
 		default:
 			c.conn.crowded(true)
-			c.server.workers.run(call)
+			c.workers.run(call)
 		}
 	}
 }

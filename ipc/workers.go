@@ -2,18 +2,20 @@ package ipc
 
 import "sync/atomic"
 
-// workers run calls beside the goroutine that reads. One that is done waits for another call: the stack of a new goroutine
+// workers run a connection's calls beside the goroutine that reads. One that is done waits for another call: the stack of a new goroutine
 // would have to grow first, which takes as long as many a call.
 type workers struct {
 	calls chan *Call // nobody waits to send
 	idle  atomic.Int32
-	stop  chan struct{}
+	ended <-chan struct{} // of the connection
 }
 
 // maxIdleWorkers bounds those that wait. Any number may run.
-const maxIdleWorkers = 64
+const maxIdleWorkers = 32
 
-func newWorkers() *workers { return &workers{calls: make(chan *Call), stop: make(chan struct{})} }
+func newWorkers(ended <-chan struct{}) *workers {
+	return &workers{calls: make(chan *Call), ended: ended}
+}
 
 // run has a call served by one who waits, or a new one.
 func (w *workers) run(call *Call) {
@@ -39,10 +41,7 @@ func (w *workers) next() (call *Call) {
 	}
 	select {
 	case call = <-w.calls:
-	case <-w.stop:
+	case <-w.ended:
 	}
 	return call
 }
-
-// end lets those go who wait.
-func (w *workers) end() { close(w.stop) }
