@@ -46,8 +46,9 @@ func (p *Polling) enter() bool {
 // that long the next time; what came later halves the time, down to nothing. So a reader polls where that pays, and one that has
 // nothing to expect soon stops after a few times.
 //
-// Where other processes want the core, polling is stealing from the one that is waited for, and no polling at all
-// is done for a while, for twice as long whenever it turns out so again.
+// Where other processes want the core, polling is stealing from the one that is waited for. That is well as long as the polls
+// that were met before have gained more than is lost when another process takes the core. Else no polling at all is done for
+// a while, for twice as long whenever it turns out so again.
 //
 // Goroutines that the reader has just made runnable wait behind it, or take another core, unless it lets them run. That costs
 // a wake of that core (see runtime.Gosched), as much as a whole call, so it is done where there are such goroutines, and now and
@@ -62,7 +63,7 @@ type spinner struct {
 	begin   time.Time     // since when somebody waits who did not meet it by polling; zero if nobody does
 	skip    int           // so many times not
 	penalty int           // how many the last time
-	calm    int           // so many polls went well since
+	calm    int           // so many polls went well since the core was taken last
 }
 
 const (
@@ -72,6 +73,8 @@ const (
 	burst = 6 * time.Microsecond
 	// takenAway is how long offering the processor takes if somebody took it.
 	takenAway = 300 * time.Microsecond
+	// gain is about what a poll that is met saves: two wakes.
+	gain = 10 * time.Microsecond
 	// maxSkip bounds for how many waits polling stops on a busy machine.
 	maxSkip = 1 << 12
 	// politeTurns is after how many polls other goroutines may run in any case.
@@ -104,7 +107,7 @@ func (s *spinner) poll(ready func() bool) bool {
 		met := s.spin(ready)
 		s.polling.active.Add(-1)
 		if met {
-			s.forgive()
+			s.calm++
 			return true
 		}
 		if s.skip > 0 {
@@ -149,23 +152,18 @@ func (s *spinner) spin(ready func() bool) bool {
 	}
 }
 
-// forgive halves the penalty when polling has gone well for as long as it last was not tried.
-func (s *spinner) forgive() {
-	if s.penalty == 0 {
-		return
-	}
-	if s.calm++; s.calm >= s.penalty {
-		s.penalty, s.calm = s.penalty/2, 0
-	}
-}
-
 // contended offers the processor to other processes, and tells whether one took it.
 func (s *spinner) contended(before time.Duration) bool {
 	yield()
-	if time.Since(s.begin)-before < takenAway {
+	lost := time.Since(s.begin) - before
+	if lost < takenAway {
 		return false
 	}
-	s.penalty = min(max(1, 2*s.penalty), maxSkip)
+	if lost < time.Duration(s.calm)*gain {
+		s.penalty /= 2
+	} else {
+		s.penalty = min(max(1, 2*s.penalty), maxSkip)
+	}
 	s.skip, s.calm = s.penalty, 0
 	return true
 }

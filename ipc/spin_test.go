@@ -67,23 +67,26 @@ func TestPollingOfMany(t *testing.T) {
 	}
 }
 
-// TestPollingOnABusyMachine: what polling cost is made good by not polling, for longer each time, and forgotten when it goes well.
+// TestPollingOnABusyMachine: where the core is taken before polling has paid, it is not tried for a while, for longer each time.
 func TestPollingOnABusyMachine(t *testing.T) {
 	s := newSpinner(pollingOn(2))
-	for want := 1; want <= 2*maxSkip; want *= 2 {
-		s.begin = time.Now().Add(-time.Second)
-		if !s.contended(0) { // offering the processor took as long as that
-			t.Fatal("nobody took the processor")
+	taken := func(lost time.Duration) {
+		t.Helper()
+		s.begin = time.Now().Add(-lost)
+		if !s.contended(0) {
+			t.Fatal("nobody took the core")
 		}
-		if s.skip != min(want, maxSkip) {
+	}
+	for want := 1; want <= 2*maxSkip; want *= 2 {
+		if taken(time.Second); s.skip != min(want, maxSkip) {
 			t.Fatalf("%d waits are skipped, want %d", s.skip, min(want, maxSkip))
 		}
 	}
-	for range 2 * maxSkip {
-		s.forgive()
-	}
-	if s.penalty != 0 {
-		t.Errorf("after so many polls that went well the next penalty is twice %d", s.penalty)
+	for want := maxSkip / 2; want > 0; want /= 2 {
+		s.calm = int(time.Minute / gain)
+		if taken(time.Second); s.skip != want {
+			t.Fatalf("%d waits are skipped after polls that saved more than was lost, want %d", s.skip, want)
+		}
 	}
 }
 
