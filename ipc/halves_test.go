@@ -3,6 +3,7 @@ package ipc
 import (
 	"io"
 	"net"
+	"os"
 	"strings"
 	"testing"
 
@@ -118,5 +119,23 @@ func TestRingsThatWereNotOffered(t *testing.T) {
 	}
 	if err := <-end; err == nil || !strings.Contains(err.Error(), "not offered") {
 		t.Errorf("the client says %v", err)
+	}
+}
+
+// TestNoDescriptorsAfterTheEnd: what comes when all have been closed is nobody's to close, so it must not be taken.
+func TestNoDescriptorsAfterTheEnd(t *testing.T) {
+	leaktest.Check(t)
+	ends := socketPair(t)
+	ends[1].closeFiles()
+	file, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if err := ends[0].sendRights(wakeByte[:], file); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := ends[1].Read(make([]byte, 8)); n != 1 || err != nil || len(ends[1].rights.files) > 0 {
+		t.Errorf("%d bytes and %d descriptors were read, %v", n, len(ends[1].rights.files), err)
 	}
 }

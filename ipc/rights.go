@@ -63,10 +63,11 @@ func (r *rights) take() (*os.File, error) {
 	return f, nil
 }
 
-// closeFiles closes what is left.
+// closeFiles closes what is left, and has the kernel close what still comes.
 func (s *socket) closeFiles() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.rights.taken = false
 	for _, f := range s.rights.files {
 		closeFile(f)
 	}

@@ -173,9 +173,20 @@ func named(t *testing.T, dirs ...string) (list []string) {
 	return list
 }
 
-// without is the list without the names that were there before, of which others may be gone by now.
-func without(list, before []string) []string {
-	return slices.DeleteFunc(list, func(name string) bool { return slices.Contains(before, name) })
+// leftBehind is what has a name that was not there before. What another process has mapped is its own business: what the
+// dead leave nobody has.
+func leftBehind(t *testing.T, before []string, dirs ...string) []string {
+	t.Helper()
+	others, err := filepath.Glob("/proc/[0-9]*/maps")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.DeleteFunc(named(t, dirs...), func(name string) bool {
+		return slices.Contains(before, name) || slices.ContainsFunc(others, func(maps string) bool {
+			text, _ := os.ReadFile(maps) // fails if that process has ended
+			return maps != fmt.Sprintf("/proc/%d/maps", os.Getpid()) && strings.Contains(string(text), " "+name+"\n")
+		})
+	})
 }
 
 var largeSizes = []int{20 << 10, 300 << 10, 3 << 20, 20 << 20}

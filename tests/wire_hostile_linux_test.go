@@ -4,15 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
-	"net"
 	"os"
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -240,69 +236,23 @@ func TestWireServerBreaches(t *testing.T) {
 		"a block that was not lent":      wireFrame{kind: wireFree, body: append([]byte{1}, make([]byte, 15)...)}.bytes(),
 		"a refuse with bytes":            wireFrame{kind: wireRefuse, body: []byte{0}}.bytes(),
 	} {
-		t.Run(what, func(t *testing.T) {
-			leaktest.Check(t)
-			address, served := serveWire(t, frame)
-			client := ipc.NewClient(address, ipc.Config{})
-			defer client.Close()
-			p, err := client.Call(t.Context(), ipc.Request{Args: ipc.Bytes{0x80}})
-			var wire *ipc.Error
-			if err == nil {
-				p.Release()
-			}
-			if !errors.As(err, &wire) || wire.Code != ipc.CodeInternal || !strings.Contains(wire.Message, "peer sent") {
-				t.Errorf("the call gives %v, want a breach", err)
-			}
-			client.Close()
-			if err := <-served; err != nil {
-				t.Error(err)
-			}
-		})
+		for transport, accept := range map[string]func(*wireServer) *wireMemory{
+			"socket": (*wireServer).acceptSocket,
+			"rings":  (*wireServer).acceptRings,
+		} {
+			t.Run(what+"/"+transport, func(t *testing.T) {
+				leaktest.Check(t)
+				s := listenWire(t)
+				end := wireCalls(t, s.address(), ipc.MemoryConfig{})(t.Context(), 1)
+				m := accept(s)
+				m.read(16 + 32 + 1)
+				m.write(frame)
+				var wire *ipc.Error
+				if err := <-end; !errors.As(err, &wire) || wire.Code != ipc.CodeInternal || !strings.Contains(wire.Message, "peer sent") {
+					t.Errorf("the call gives %v, want a breach", err)
+				}
+				m.untilEnd()
+			})
+		}
 	}
-}
-
-// serveWire is a server that greets one client, answers its first call by the given bytes, and waits for its end.
-func serveWire(t *testing.T, reply []byte) (address string, served <-chan error) {
-	t.Helper()
-	path := t.TempDir() + "/server.sock"
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan error, 1)
-	go func() { done <- serveWireOnce(l, reply) }()
-	return "ipc://" + path, done
-}
-
-func serveWireOnce(l net.Listener, reply []byte) error {
-	defer l.Close()
-	conn, err := l.Accept()
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(10 * time.Second))
-	hello := make([]byte, 64)
-	if _, err := io.ReadFull(conn, hello); err != nil {
-		return err
-	}
-	if _, err := io.CopyN(io.Discard, conn, int64(littleEndian.Uint32(hello[12:]))); err != nil { // extensions
-		return err
-	}
-	littleEndian.PutUint32(hello[12:], 0)
-	littleEndian.PutUint32(hello[52:], 16) // calls; the rest will do as it is
-	if _, err := conn.Write(hello); err != nil {
-		return err
-	}
-	if _, err := io.ReadFull(conn, make([]byte, 16+32+1)); err != nil {
-		return err
-	}
-	if _, err := conn.Write(reply); err != nil {
-		return err
-	}
-	_, err = io.Copy(io.Discard, conn)
-	if errors.Is(err, syscall.ECONNRESET) { // it did not read all of the reply
-		return nil
-	}
-	return err
 }

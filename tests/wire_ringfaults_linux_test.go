@@ -179,11 +179,11 @@ func (r *wireRings) record(length uint64) {
 	r.wake()
 }
 
-// untilEnd waits for the socket's end, whatever is in the rings.
+// untilEnd waits for the socket's end, whatever is in it, or in the rings.
 func (m *wireMemory) untilEnd() {
 	m.Helper()
 	for {
-		if err := m.rings.wait(); err != nil {
+		if _, err := m.Read(make([]byte, 512)); err != nil {
 			if ended(err) != io.EOF {
 				m.Errorf("the connection does not end: %v", err)
 			}

@@ -63,6 +63,14 @@ func serverHello(hello []byte, extensions ...byte) []byte {
 	return append(hello, extensions...)
 }
 
+// acceptSocket takes a connection, and shakes hands without rings.
+func (s *wireServer) acceptSocket() *wireMemory {
+	s.Helper()
+	m, hello := s.accept()
+	m.write(serverHello(hello))
+	return m
+}
+
 // acceptRings takes a connection, and shakes hands.
 func (s *wireServer) acceptRings() *wireMemory {
 	s.Helper()
