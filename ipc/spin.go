@@ -50,6 +50,9 @@ func (p *Polling) enter() bool {
 // that were met before have gained more than is lost when another process takes the core. Else no polling at all is done for
 // a while, for twice as long whenever it turns out so again.
 //
+// What is met only once the processor was offered comes from a peer that runs on the same one, and two that poll keep each
+// other there. So after some of that the reader sleeps: a process that is woken is put where there is room.
+//
 // Goroutines that the reader has just made runnable wait behind it, or take another core, unless it lets them run. That costs
 // a wake of that core (see runtime.Gosched), as much as a whole call, so it is done where there are such goroutines, and now and
 // then.
@@ -61,9 +64,11 @@ type spinner struct {
 	turns   int           // so many polls, all in all
 	window  time.Duration // how long to poll the next time
 	begin   time.Time     // since when somebody waits who did not meet it by polling; zero if nobody does
-	skip    int           // so many times not
-	penalty int           // how many the last time
-	calm    int           // so many polls went well since the core was taken last
+	taken   time.Time     // when the core was taken last
+	off     bool          // for the penalty since then nothing is polled
+	penalty time.Duration
+	calm    int // so many polls were met since then
+	late    int // so many of the last ones, one after the other, only once the processor was offered
 }
 
 const (
@@ -73,10 +78,15 @@ const (
 	burst = 6 * time.Microsecond
 	// takenAway is how long offering the processor takes if somebody took it.
 	takenAway = 300 * time.Microsecond
+	// lateOnes is after how many polls that were met late the next wait sleeps.
+	lateOnes = 4
 	// gain is about what a poll that is met saves: two wakes.
 	gain = 10 * time.Microsecond
-	// maxSkip bounds for how many waits polling stops on a busy machine.
-	maxSkip = 1 << 12
+	// minPause and maxPause bound for how long nothing is polled on a busy machine; after forgetting it is as if it
+	// never had been.
+	minPause   = time.Millisecond
+	maxPause   = 100 * time.Millisecond
+	forgetting = time.Second
 	// politeTurns is after how many polls other goroutines may run in any case.
 	politeTurns = 1024
 )
@@ -99,18 +109,21 @@ func (s *spinner) poll(ready func() bool) bool {
 		return false
 	}
 	s.begin = time.Time{}
-	if s.skip > 0 {
-		s.skip--
-		return false
+	if s.off {
+		if time.Since(s.taken) < s.penalty {
+			return false
+		}
+		s.off = false
 	}
-	if s.window > 0 && s.polling.enter() {
+	if s.late >= lateOnes {
+		s.late = 0
+	} else if s.window > 0 && s.polling.enter() {
 		met := s.spin(ready)
 		s.polling.active.Add(-1)
 		if met {
-			s.calm++
 			return true
 		}
-		if s.skip > 0 {
+		if s.off {
 			return false
 		}
 	}
@@ -127,19 +140,21 @@ func (s *spinner) spin(ready func() bool) bool {
 	}
 	for range looks {
 		if ready() {
+			s.met(false)
 			return true
 		}
 		pause()
 	}
 	s.begin = time.Now()
-	for {
+	for took := time.Duration(0); ; {
 		for range looks {
 			if ready() {
+				s.met(took > burst)
 				return true
 			}
 			pause()
 		}
-		took := time.Since(s.begin)
+		took = time.Since(s.begin)
 		if took > s.window {
 			return false
 		}
@@ -152,19 +167,34 @@ func (s *spinner) spin(ready func() bool) bool {
 	}
 }
 
-// contended offers the processor to other processes, and tells whether one took it.
+// met counts a poll that was met, late or not.
+func (s *spinner) met(late bool) {
+	s.calm++
+	if late {
+		s.late++
+	} else {
+		s.late = 0
+	}
+}
+
+// contended offers the processor to other processes, and tells whether one took it, and polling is to stop.
 func (s *spinner) contended(before time.Duration) bool {
 	yield()
 	lost := time.Since(s.begin) - before
 	if lost < takenAway {
 		return false
 	}
-	if lost < time.Duration(s.calm)*gain {
-		s.penalty /= 2
-	} else {
-		s.penalty = min(max(1, 2*s.penalty), maxSkip)
+	now := time.Now()
+	switch {
+	case lost < time.Duration(s.calm)*gain:
+		s.penalty = 0
+	case now.Sub(s.taken) > forgetting:
+		s.penalty = minPause
+	default:
+		s.penalty = min(max(2*s.penalty, minPause), maxPause)
 	}
-	s.skip, s.calm = s.penalty, 0
+	s.taken, s.calm = now, 0
+	s.off = true
 	return true
 }
 

@@ -29,7 +29,7 @@ func TestPollingMeetsWhatIsThere(t *testing.T) {
 func TestPollingGivesUp(t *testing.T) {
 	s := newSpinner(pollingOn(2))
 	for range 20 {
-		s.skip = 0 // the machine may be busy
+		s.off = false // the machine may be busy
 		if s.poll(never) {
 			t.Fatal("nothing was met")
 		}
@@ -70,24 +70,30 @@ func TestPollingOfMany(t *testing.T) {
 // TestPollingOnABusyMachine: where the core is taken before polling has paid, it is not tried for a while, for longer each time.
 func TestPollingOnABusyMachine(t *testing.T) {
 	s := newSpinner(pollingOn(2))
-	taken := func(lost time.Duration) {
+	taken := func(want time.Duration) {
 		t.Helper()
-		s.begin = time.Now().Add(-lost)
+		s.begin = time.Now().Add(-time.Second)
 		if !s.contended(0) {
 			t.Fatal("nobody took the core")
 		}
-	}
-	for want := 1; want <= 2*maxSkip; want *= 2 {
-		if taken(time.Second); s.skip != min(want, maxSkip) {
-			t.Fatalf("%d waits are skipped, want %d", s.skip, min(want, maxSkip))
+		if s.penalty != want {
+			t.Fatalf("nothing is polled for %v, want %v", s.penalty, want)
 		}
 	}
-	for want := maxSkip / 2; want > 0; want /= 2 {
-		s.calm = int(time.Minute / gain)
-		if taken(time.Second); s.skip != want {
-			t.Fatalf("%d waits are skipped after polls that saved more than was lost, want %d", s.skip, want)
-		}
+	for want := minPause; want < 2*maxPause; want *= 2 {
+		taken(min(want, maxPause))
 	}
+	if s.poll(func() bool { return true }) {
+		t.Error("it polls all the same")
+	}
+	s.taken = s.taken.Add(-maxPause)
+	if !s.poll(func() bool { return true }) {
+		t.Error("it does not poll after that")
+	}
+	s.taken = s.taken.Add(-2 * forgetting)
+	taken(minPause)
+	s.calm = int(time.Minute / gain) // polls that saved more than is lost
+	taken(0)
 }
 
 func TestNoPolling(t *testing.T) {
