@@ -42,13 +42,7 @@ func pipeServer(args []string) error {
 // BenchmarkSizes sends bytes of each size in several ways, by turns, beside a copy of as many in one process. Medians are
 // reported. With -plot FILE it goes up to 2 GiB and draws them.
 func BenchmarkSizes(b *testing.B) {
-	address := "ipc://" + b.TempDir() + "/pipe.sock"
-	start(b, "pipe", address)
-	node := newNode(b)
-	p, err := c2.Connect[Pipe](b.Context(), "pipe", c2.At(address), c2.On(node))
-	if err != nil {
-		b.Fatal(err)
-	}
+	node, p := connectPipe(b)
 	largest := 26 // more take gigabytes of memory
 	if *plotFile != "" {
 		largest = 31
@@ -61,6 +55,28 @@ func BenchmarkSizes(b *testing.B) {
 	if *plotFile != "" {
 		writePlot(b, *plotFile, curves)
 	}
+}
+
+// BenchmarkQuotedSizes is BenchmarkSizes for those that others have published figures of. With -plot it has the largest, too.
+func BenchmarkQuotedSizes(b *testing.B) {
+	node, p := connectPipe(b)
+	for name, size := range map[string]int{"10MB": 10e6, "100MB": 100e6, "1GB": 1e9} {
+		if size < 1e9 || *plotFile != "" {
+			b.Run(name, func(b *testing.B) { benchmarkSize(b, node, p, size, nil) })
+		}
+	}
+}
+
+func connectPipe(b *testing.B) (*c2.Node, Pipe) {
+	b.Helper()
+	address := "ipc://" + b.TempDir() + "/pipe.sock"
+	start(b, "pipe", address)
+	node := newNode(b)
+	p, err := c2.Connect[Pipe](b.Context(), "pipe", c2.At(address), c2.On(node))
+	if err != nil {
+		b.Fatal(err)
+	}
+	return node, p
 }
 
 // benchmarkSize adds its medians to the curves.
