@@ -149,7 +149,7 @@ func (h halves) open(conn *socket, r *frameReader, polling *Polling, client bool
 	if err != nil {
 		return nil, err
 	}
-	rings.urges = client
+	rings.urges, rings.spinner.moves = client, client
 	r.src = rings
 	return rings, nil
 }

@@ -51,7 +51,7 @@ func (p *Polling) enter() bool {
 // a while, for twice as long whenever it turns out so again.
 //
 // What is met only once the processor was offered comes from a peer that runs on the same one, and two that poll keep each
-// other there. So after some of that the reader sleeps: a process that is woken is put where there is room.
+// other there. So after some of that one of them, the client's, moves to another one, or sleeps if that does not help.
 //
 // Goroutines that the reader has just made runnable wait behind it, or take another core, unless it lets them run. That costs
 // a wake of that core (see runtime.Gosched), as much as a whole call, so it is done where there are such goroutines, and now and
@@ -60,6 +60,8 @@ func (p *Polling) enter() bool {
 // A nil spinner does not poll.
 type spinner struct {
 	polling *Polling
+	moves   bool          // it is the one of both sides that moves away from the other
+	moved   time.Time     // when it did so last
 	crowd   bool          // other goroutines wait for what the reader reads
 	turns   int           // so many polls, all in all
 	window  time.Duration // how long to poll the next time
@@ -78,8 +80,10 @@ const (
 	burst = 6 * time.Microsecond
 	// takenAway is how long offering the processor takes if somebody took it.
 	takenAway = 300 * time.Microsecond
-	// lateOnes is after how many polls that were met late the next wait sleeps.
+	// lateOnes is after how many polls that were met late one of both sides moves away, if that was not less than moveRest
+	// ago, or else sleeps.
 	lateOnes = 4
+	moveRest = time.Millisecond
 	// gain is about what a poll that is met saves: two wakes.
 	gain = 10 * time.Microsecond
 	// minPause and maxPause bound for how long nothing is polled on a busy machine; after forgetting it is as if it
@@ -115,8 +119,8 @@ func (s *spinner) poll(ready func() bool) bool {
 		}
 		s.off = false
 	}
-	if s.late >= lateOnes {
-		s.late = 0
+	if s.late >= lateOnes && s.moves && s.partFails() {
+		s.late = 0 // sleep
 	} else if s.window > 0 && s.polling.enter() {
 		met := s.spin(ready)
 		s.polling.active.Add(-1)
@@ -175,6 +179,17 @@ func (s *spinner) met(late bool) {
 	} else {
 		s.late = 0
 	}
+}
+
+// partFails moves to another processor than the peer's, unless that was done just now, and did not help.
+func (s *spinner) partFails() bool {
+	now := time.Now()
+	if now.Sub(s.moved) < moveRest {
+		return true
+	}
+	s.moved, s.late = now, 0
+	moveAway()
+	return false
 }
 
 // contended offers the processor to other processes, and tells whether one took it, and polling is to stop.
