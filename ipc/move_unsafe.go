@@ -11,6 +11,9 @@ import (
 
 // moveAway has the calling thread go on on another processor, if it may: it is kept from the present one for a moment. The
 // scheduler would leave two that use one processor by turns there, since what has just run is dear to move.
+//
+// What the thread may use afterwards is what it might before. Should the system give the process more processors later
+// (cpuset), the kernel keeps this thread to those.
 func moveAway() {
 	runtime.LockOSThread() // the affinity is the thread's
 	defer runtime.UnlockOSThread()
