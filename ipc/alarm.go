@@ -1,6 +1,7 @@
 package ipc
 
 import (
+	"cmp"
 	"errors"
 	"net"
 	"os"
@@ -69,20 +70,18 @@ func (a *alarm) wait() (err error) {
 	var rings [64]byte
 	readErr := a.raw.Read(func(fd uintptr) bool {
 		var n int
-		for {
-			if n, _, err = unix.Recvfrom(int(fd), rings[:], unix.MSG_DONTWAIT); err != unix.EINTR {
-				break
-			}
-		}
-		if n == 0 && err == nil {
+		if n, err = retry(receiveNow, fd, rings[:]); n == 0 && err == nil {
 			err = net.ErrClosed
 		}
 		return err != unix.EAGAIN
 	})
-	if readErr != nil {
-		return readErr
-	}
-	return err
+	return cmp.Or(readErr, err)
+}
+
+// receiveNow is rawRead for a socket that may block.
+func receiveNow(fd uintptr, b []byte) (int, error) {
+	n, _, err := unix.Recvfrom(int(fd), b, unix.MSG_DONTWAIT)
+	return n, err
 }
 
 func (a *alarm) close() {

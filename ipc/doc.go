@@ -31,7 +31,7 @@
 //   - Loans.mu, the locks of a [buddy.Pool] (it holds one of them when it tells of a new segment), lender.pinMu, sender.mu;
 //   - then one of serverConn.mu, and behind that callContext.mu; lender.mu; Pinned.mu;
 //   - behind Loans.mu alone also ranges.mu, cooling.mu and Memory.mu, and behind clientConn.mu borrower.mu;
-//   - last of all socket.mu. Who sleeps on a socket holds rings.parking, and of the others none.
+//   - last of all socket.mu and sleepers.mu, neither with the other. Who sleeps on a socket holds no lock.
 //
 // Otherwise none is taken while another is held. A payload is released with none of them held: that may free a block, close
 // a pool and write a frame. What a pool tells (lender.onSegment and onDrop) queues a frame, or writes as much of it as the

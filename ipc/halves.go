@@ -66,13 +66,9 @@ func (c *Config) answerRings(conn *socket, peer hello) (halves, error) {
 	return h, nil
 }
 
-// accept adds the half that came with the peer's hello. Where either side has none, or this side has no room for the peer's,
-// there are no halves.
+// accept adds the half that came with the peer's hello. Where this side has none, or no room for the peer's, there are no
+// halves.
 func (h halves) accept(conn *socket, peer hello) (halves, error) {
-	if peer.ring == 0 {
-		h.release()
-		return halves{}, nil
-	}
 	file, err := conn.takeFile()
 	if err != nil {
 		return h, err
@@ -95,7 +91,8 @@ func (h halves) accept(conn *socket, peer hello) (halves, error) {
 // complete adds the half with which a server answered.
 func (h halves) complete(conn *socket, peer hello) (halves, error) {
 	if peer.ring == 0 {
-		return h.accept(conn, peer)
+		h.release()
+		return halves{}, nil
 	}
 	if h.own == nil {
 		return h, protocolErrorf("a hello with rings, which this side has not offered")

@@ -53,6 +53,15 @@ func greetRaw(t *testing.T, c *net.UnixConn, maxCalls uint32) *rawPeer {
 	return p
 }
 
+// tooLarge expects an answer with that code.
+func (p *rawPeer) tooLarge(body []byte) {
+	p.Helper()
+	answer, err := parseAnswerPrefix(body[:answerPrefixSize])
+	if err != nil || answer.code != CodeTooLarge {
+		p.Fatalf("answered %+v, %v", answer, err)
+	}
+}
+
 func (p *rawPeer) send(b []byte) {
 	p.Helper()
 	if _, err := p.conn.Write(b); err != nil {
@@ -323,10 +332,7 @@ func TestTooMuchAttached(t *testing.T) {
 		for !answered || home < 3 {
 			switch h, body := p.next(); h.kind {
 			case kindAnswer:
-				answer, err := parseAnswerPrefix(body[:answerPrefixSize])
-				if err != nil || answer.code != CodeTooLarge {
-					t.Fatalf("answered %+v, %v", answer, err)
-				}
+				p.tooLarge(body)
 				answered = true
 			case kindFree:
 				home += len(body) / freeSize
@@ -453,10 +459,7 @@ func TestRefusedCallsGiveBack(t *testing.T) {
 	for !answered || !freed {
 		switch h, body := p.next(); h.kind {
 		case kindAnswer:
-			answer, err := parseAnswerPrefix(body[:answerPrefixSize])
-			if err != nil || answer.code != CodeTooLarge {
-				t.Fatalf("answered %+v, %v", answer, err)
-			}
+			p.tooLarge(body)
 			answered = true
 		case kindFree:
 			segment, offset, err := parseFree(body)

@@ -242,6 +242,30 @@ func tradeMemory(spillDir string) c2.MemoryConfig {
 
 const traders = 4
 
+// startTraders has so many trade, seeded from seed on, until one fails or ctx ends. Each call that is done is to be received from
+// progress, and each trader's end from errs.
+func startTraders(ctx context.Context, d Depot, seed int) (progress chan struct{}, errs chan error) {
+	progress, errs = make(chan struct{}), make(chan error, traders)
+	done := func() {
+		select {
+		case progress <- struct{}{}:
+		case <-ctx.Done():
+		}
+	}
+	for i := range traders {
+		go func() { errs <- trade(ctx, d, seeded(seed+i), done) }()
+	}
+	return progress, errs
+}
+
+// nudge lets one go on who waits for c, or will.
+func nudge(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
 // trade makes calls with large payloads, and holds some of the results, until a call fails, or ctx ends, which is no error.
 // It says when a call is done.
 func trade(ctx context.Context, d Depot, rng *rand.Rand, done func()) error {

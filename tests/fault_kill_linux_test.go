@@ -46,10 +46,7 @@ func faultClientKilled(t *testing.T, memory c2.MemoryConfig) {
 	server := newNode(t, c2.SharedMemory(memory))
 	err := hostDepot(server, func() {
 		calls.Add(1)
-		select {
-		case called <- struct{}{}:
-		default:
-		}
+		nudge(called)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -139,18 +136,8 @@ func faultServerKilled(t *testing.T, memory c2.MemoryConfig) {
 		if err != nil {
 			t.Fatalf("with a new server: %v", err)
 		}
-		progress, errs := make(chan struct{}), make(chan error, traders)
 		tctx, end := context.WithCancel(t.Context())
-		for i := range traders {
-			go func() {
-				errs <- trade(tctx, d, seeded(1000*round+i), func() {
-					select {
-					case progress <- struct{}{}:
-					case <-tctx.Done():
-					}
-				})
-			}()
-		}
+		progress, errs := startTraders(tctx, d, 1000*round)
 		for range 1 + rng.IntN(60) {
 			<-progress
 		}
@@ -255,17 +242,7 @@ func TestFaultServerStopped(t *testing.T) {
 	d, client := connectDepot(t, address, tradeMemory(spill))
 	for round := range 3 {
 		ctx, cancel := context.WithCancel(t.Context())
-		progress, errs := make(chan struct{}), make(chan error, traders)
-		for i := range traders {
-			go func() {
-				errs <- trade(ctx, d, seeded(1000*round+i), func() {
-					select {
-					case progress <- struct{}{}:
-					case <-ctx.Done():
-					}
-				})
-			}()
-		}
+		progress, errs := startTraders(ctx, d, 1000*round)
 		for range 20 {
 			<-progress
 		}
@@ -313,12 +290,7 @@ func TestFaultClientStopped(t *testing.T) {
 	spill := t.TempDir()
 	called := make(chan struct{}, 1)
 	server := newNode(t, c2.SharedMemory(tradeMemory(spill)))
-	err := hostDepot(server, func() {
-		select {
-		case called <- struct{}{}:
-		default:
-		}
-	})
+	err := hostDepot(server, func() { nudge(called) })
 	if err != nil {
 		t.Fatal(err)
 	}

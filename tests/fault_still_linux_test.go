@@ -101,16 +101,7 @@ func TestFaultServerStoppedStreaming(t *testing.T) {
 	d, _ := connectDepot(t, address, memory)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	progress, errs := make(chan struct{}), make(chan error, traders)
-	done := func() {
-		select {
-		case progress <- struct{}{}:
-		case <-ctx.Done():
-		}
-	}
-	for i := range traders {
-		go func() { errs <- trade(ctx, d, seeded(i), done) }()
-	}
+	progress, errs := startTraders(ctx, d, 0)
 	for range 20 {
 		<-progress
 	}
@@ -150,12 +141,7 @@ func TestFaultClientStoppedStreaming(t *testing.T) {
 	memory := streamMemory(t.TempDir())
 	called := make(chan struct{}, 1)
 	server := newNode(t, c2.SharedMemory(memory))
-	err := hostDepot(server, func() {
-		select {
-		case called <- struct{}{}:
-		default:
-		}
-	})
+	err := hostDepot(server, func() { nudge(called) })
 	if err != nil {
 		t.Fatal(err)
 	}

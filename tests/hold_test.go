@@ -469,13 +469,7 @@ func TestKeptInput(t *testing.T) {
 func TestInputKeptTooLate(t *testing.T) {
 	leaktest.Check(t)
 	server, client := newNode(t), newNode(t)
-	if err := hostStore(server); err != nil {
-		t.Fatal(err)
-	}
-	s, err := c2.Connect[Store](t.Context(), "store", c2.On(client), c2.At(server.Address()))
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := storeOf(t, server, client)
 	if err := errors.Join(s.KeepLate(t.Context(), newCloud(50_000)), s.Late(t.Context())); err != nil {
 		t.Fatal(err)
 	}
@@ -485,9 +479,9 @@ func TestInputKeptTooLate(t *testing.T) {
 	eventually(t, "the client has its memory back", func() bool { return client.HoldStats().LentBlocks == 0 })
 }
 
-// TestSmallIsNotHeld expects what is small to be copied where a hold would keep a whole buffer for it.
-func TestSmallIsNotHeld(t *testing.T) {
-	server, client := newNode(t), newNode(t)
+// storeOf has the server host a Store, and connects the client to it.
+func storeOf(t *testing.T, server, client *c2.Node) Store {
+	t.Helper()
 	if err := hostStore(server); err != nil {
 		t.Fatal(err)
 	}
@@ -495,6 +489,13 @@ func TestSmallIsNotHeld(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return s
+}
+
+// TestSmallIsNotHeld expects what is small to be copied where a hold would keep a whole buffer for it.
+func TestSmallIsNotHeld(t *testing.T) {
+	server, client := newNode(t), newNode(t)
+	s := storeOf(t, server, client)
 	ctx, held := c2.Hold(t.Context())
 	defer held.Release()
 	for _, n := range []int{1, 100} {
@@ -564,13 +565,7 @@ func TestBusyResult(t *testing.T) {
 // TestHoldStats counts on the client's side.
 func TestHoldStats(t *testing.T) {
 	server, client := newNode(t), newNode(t)
-	if err := hostStore(server); err != nil {
-		t.Fatal(err)
-	}
-	s, err := c2.Connect[Store](t.Context(), "store", c2.On(client), c2.At(server.Address()))
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := storeOf(t, server, client)
 	if stats := client.HoldStats(); stats != (c2.HoldStatistics{}) {
 		t.Errorf("before anything: %+v", stats)
 	}
@@ -636,13 +631,7 @@ func leakHold(t *testing.T, client *c2.Node, s Store, points int) (c Cloud) {
 func TestLeakedHold(t *testing.T) {
 	var log syncBuffer
 	server, client := newNode(t), newNode(t, c2.Logger(zerolog.New(&log)))
-	if err := hostStore(server); err != nil {
-		t.Fatal(err)
-	}
-	s, err := c2.Connect[Store](t.Context(), "store", c2.On(client), c2.At(server.Address()))
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := storeOf(t, server, client)
 	c := leakHold(t, client, s, 50_000)
 	stats := client.HoldStats()
 	if stats.ActiveHolds != 0 || stats.LeakedBytes < 50_000*8 {
@@ -765,13 +754,7 @@ func second[T any](_ T, err error) error { return err }
 func TestMaxPayloadHoldsInPlace(t *testing.T) {
 	leaktest.Check(t)
 	server, client := newNode(t, c2.MaxPayload(1<<20)), newNode(t, c2.MaxPayload(1<<20))
-	if err := hostStore(server); err != nil {
-		t.Fatal(err)
-	}
-	s, err := c2.Connect[Store](t.Context(), "store", c2.On(client), c2.At(server.Address()))
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := storeOf(t, server, client)
 	ctx, loan, err := c2.Lend(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)

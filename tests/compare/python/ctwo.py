@@ -4,12 +4,11 @@ Run as: ctwo.py server|client ADDRESS
 """
 
 import dataclasses
-import sys
 
 import c_two as cc
 import numpy as np
 
-import turns
+import ctwo_process
 import work
 
 
@@ -45,30 +44,14 @@ class StoreResource:
         return Table(**work.columns(n))
 
 
-# What its own benchmarks set.
-MEMORY = {"pool_segment_size": 2 << 30, "max_pool_segments": 8}
-
-
-def server(address):
-    cc.set_server(ipc_overrides=MEMORY)
-    cc.register(Store, StoreResource(), name="store")
-    turns.serve(cc.server_address())
-    cc.shutdown()
-
-
-def client(address):
-    cc.set_client(ipc_overrides=MEMORY)
-    store = cc.connect(Store, name="store", address=address)
-
+def preparer(store):
     def prepare(request):
         if request["work"] == "table":
             return lambda: work.add_up(vars(store.table(request["size"])))
         data = work.payload(request["size"])
         return lambda: work.check(store.echo(data), data)
 
-    turns.play(prepare)
-    cc.close(store)
-    cc.shutdown()
+    return prepare
 
 
-{"server": server, "client": client}[sys.argv[1]](sys.argv[2])
+ctwo_process.run(Store, StoreResource(), preparer)

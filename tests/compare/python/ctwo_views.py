@@ -3,11 +3,9 @@
 Run as: ctwo_views.py server|client ADDRESS
 """
 
-import sys
-
 import c_two as cc
 
-import turns
+import ctwo_process
 import work
 
 
@@ -60,21 +58,7 @@ class StoreResource:
         return Blob(work.table_bytes(n))
 
 
-# What its own benchmarks set.
-MEMORY = {"pool_segment_size": 2 << 30, "max_pool_segments": 8}
-
-
-def server(address):
-    cc.set_server(ipc_overrides=MEMORY)
-    cc.register(Store, StoreResource(), name="store")
-    turns.serve(cc.server_address())
-    cc.shutdown()
-
-
-def client(address):
-    cc.set_client(ipc_overrides=MEMORY)
-    store = cc.connect(Store, name="store", address=address)
-
+def preparer(store):
     def echo(data):
         work.check(store.echo(Blob(data)).data, data)
 
@@ -96,9 +80,7 @@ def client(address):
         what = work.payload(request["size"]) if request["work"] == "echo" else request["size"]
         return lambda: way(what)
 
-    turns.play(prepare)
-    cc.close(store)
-    cc.shutdown()
+    return prepare
 
 
-{"server": server, "client": client}[sys.argv[1]](sys.argv[2])
+ctwo_process.run(Store, StoreResource(), preparer)
