@@ -17,7 +17,7 @@ func TestImportDirections(t *testing.T) {
 		"buddy":    {"buddy", "internal"},
 		"ipc":      {"ipc", "buddy", "internal"},
 		"gossip":   {"gossip", "internal"},
-		"relay":    {"relay", "ipc", "buddy", "gossip", "internal"},
+		"relay":    {"relay", ".", "codec", "ipc", "buddy", "gossip", "internal"},
 		"internal": {"internal", "codec", "ipc", "buddy"},
 		"examples": {"examples", ".", "codec", "ipc", "buddy", "internal"},
 		"cmd":      {"cmd", ".", "codec", "ipc", "buddy", "relay", "gossip", "internal"},
