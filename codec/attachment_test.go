@@ -756,6 +756,11 @@ func TestRandomAttached(t *testing.T) {
 			}
 			mutate(r, item, func() { c.DecodeWith(item, in, got) })
 		}
+		got := reflect.New(typ).Elem()
+		if rest, err := c.Decode(flat(t, item, a.pieces), got); err != nil || len(rest) != 0 || !reflect.DeepEqual(got.Interface(), want.Interface()) {
+			t.Fatalf("seed %d, flattened: %v: %v:\ngot  %+v\nwant %+v", seed, err, typ, got, want)
+		}
+		mutate(r, item, func() { codec.Flatten(item, a.pieces, 1<<20) })
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"math/big"
 	"reflect"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -76,16 +77,37 @@ func integral(v any) (*big.Int, bool) {
 	return nil, false
 }
 
-// parseIntegral reads a JSON number; 3.0 and 3e2 are integers too.
+// Bounds of the integers that are read from text, which takes longer than in proportion.
+const (
+	maxDigits = 1 << 16
+	maxScaled = 100 // with an exponent, which is so much shorter than what it stands for
+)
+
+// parseIntegral reads a JSON number; 3.0 and 3e2 are integers too, exactly.
 func parseIntegral(s string) (*big.Int, bool) {
-	if n, ok := new(big.Int).SetString(s, 10); ok {
-		return n, true
-	}
-	f, err := strconv.ParseFloat(s, 64)
-	if err != nil {
+	if len(s) > maxDigits {
 		return nil, false
 	}
-	return integral(f)
+	mantissa, exponent, scaled := strings.Cut(strings.ToLower(s), "e")
+	whole, fraction, _ := strings.Cut(mantissa, ".")
+	digits, exp := whole+fraction, 0
+	if scaled {
+		var err error
+		if exp, err = strconv.Atoi(exponent); err != nil || max(exp, -exp) > maxDigits {
+			return nil, false
+		}
+	}
+	exp -= len(fraction)
+	switch significant := strings.TrimRight(digits, "0"); {
+	case strings.Trim(digits, "-0") == "":
+	case exp < 0 && len(digits)-len(significant) < -exp || exp > 0 && len(digits)+exp > maxScaled:
+		return nil, false
+	case exp < 0:
+		digits = digits[:len(digits)+exp]
+	default:
+		digits += strings.Repeat("0", exp)
+	}
+	return new(big.Int).SetString(digits, 10)
 }
 
 // real64 is v as a float64, if it is a number that a float64 holds.

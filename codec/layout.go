@@ -71,20 +71,30 @@ func appendPrologue(dst []byte, columns int) []byte {
 
 // readPrologue checks the beginning of src and returns the descriptions and how many there are.
 func readPrologue(src []byte) (descriptions []byte, n uint32, err error) {
+	header, n, err := checkPrologue(src, uint64(len(src)))
+	if err != nil {
+		return nil, 0, err
+	}
+	return src[prologueSize:header], n, nil
+}
+
+// checkPrologue checks the beginning of columns of size bytes and returns the length of the header and how many
+// descriptions there are.
+func checkPrologue(src []byte, size uint64) (header, n uint32, err error) {
 	if len(src) < prologueSize || string(src[:6]) != columnsMagic {
-		return nil, 0, errors.New("these are no columns; register the type on both sides by RegisterColumns")
+		return 0, 0, errors.New("these are no columns; register the type on both sides by RegisterColumns")
 	}
 	if v := binary.LittleEndian.Uint16(src[6:]); v != columnsVersion {
-		return nil, 0, fmt.Errorf("columns have version %d, want %d; let both sides use the same c2", v, columnsVersion)
+		return 0, 0, fmt.Errorf("columns have version %d, want %d; let both sides use the same c2", v, columnsVersion)
 	}
 	header, total := binary.LittleEndian.Uint32(src[8:]), binary.LittleEndian.Uint64(src[16:])
-	if total != uint64(len(src)) {
-		return nil, 0, fmt.Errorf("columns of %d bytes arrived as %d", total, len(src))
+	if total != size {
+		return 0, 0, fmt.Errorf("columns of %d bytes arrived as %d", total, size)
 	}
 	if header < prologueSize || header > maxHeader || uint64(header) > total {
-		return nil, 0, fmt.Errorf("columns have a header of %d bytes, of %d in all and at most %d", header, total, maxHeader)
+		return 0, 0, fmt.Errorf("columns have a header of %d bytes, of %d in all and at most %d", header, total, maxHeader)
 	}
-	return src[prologueSize:header], binary.LittleEndian.Uint32(src[12:]), nil
+	return header, binary.LittleEndian.Uint32(src[12:]), nil
 }
 
 // readDescription takes a description off src. Nothing in it is checked yet but where it ends.
