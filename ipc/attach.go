@@ -1,6 +1,10 @@
 package ipc
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/ctwo-go/c2/buddy"
+)
 
 // Attachments are the pieces of memory that a payload refers to rather than contains, because the receiver can read them
 // where they are: loans, and pinned memory. A nil *Attachments takes none. It is used by one goroutine.
@@ -10,6 +14,9 @@ type Attachments struct {
 	bytes  uint64 // of all blocks
 	most   int    // blocks
 	limit  uint64 // bytes of the payload and the blocks together
+
+	target []byte // the shared memory that the payload is being written to, or nil
+	gone   int    // so many of its bytes are not in this process any more
 }
 
 // attachments returns what the memory of a payload is to be attached to, or nil if there is no such memory.
@@ -46,6 +53,24 @@ func (a *Attachments) Attach(mem []byte) (index int, offset uint64, ok bool) {
 	a.bytes += uint64(len(b.bytes))
 	return len(a.blocks) - 1, offset, true
 }
+
+// Written tells that part, which begins where the payload does, has been written and will not be looked at again by who
+// writes it: its pages need not be this process's as well as the receiver's. It is for bodies that are written bit by bit
+// (see [Streamed]); others have no need of it.
+func (a *Attachments) Written(part []byte) {
+	if a == nil || len(a.target) == 0 || len(part) == 0 || address(part) != address(a.target) {
+		return
+	}
+	if len(part)-a.gone >= forgetStep {
+		buddy.Forget(part[a.gone:])
+		a.gone = len(part)
+		buddy.Recall(a.target[a.gone:min(a.gone+forgetStep, len(a.target))])
+	}
+}
+
+// forgetStep is how many bytes of shared memory are let go of at a time, and so about as many as a payload on its way needs of
+// this process. Looking each page up again takes longer than what is gained for smaller ones.
+const forgetStep = 8 << 20
 
 // check is CodeTooLarge if the receiver does not take n bytes with these attachments, or more than limit without any.
 func (a *Attachments) check(n, limit uint64) error {

@@ -230,6 +230,9 @@ type borrowedPart struct {
 // them. After an error the payload is still to be released.
 func (p *Payload) load() error {
 	in := &p.in
+	if left, err := p.staysInFile(); left || err != nil {
+		return err
+	}
 	if len(in.refs) == 0 {
 		return nil
 	}

@@ -43,6 +43,9 @@ type Request struct {
 	Resource uint64
 	Method   uint32
 	Args     Body
+	// Spool, where set, is for answers that would have to be copied into this process's memory and are large: they come in a
+	// file (see [Payload.InFile]).
+	Spool Spool
 }
 
 // Call sends a request and waits for its answer, which the caller must release. If the server answered with a failure,

@@ -2,6 +2,7 @@ package ipc
 
 import (
 	"context"
+	"errors"
 	"net"
 	"sync"
 	"time"
@@ -44,6 +45,8 @@ type pending struct {
 	id   uint64
 	done chan struct{} // holds one value when answer or err is set
 	sent mark          // of its last frame: once that is written the server may act on it
+
+	spool Spool // the request's; set before anything of it is sent
 
 	// Set before done by who took the call out of the connection's calls.
 	answer *Payload
@@ -90,6 +93,7 @@ func (c *clientConn) call(ctx context.Context, req Request) (*Payload, error) {
 		return nil, err
 	}
 	call := newPending()
+	call.spool = req.Spool
 	if err := c.enter(call); err != nil {
 		args.Release()
 		return nil, err
@@ -97,8 +101,11 @@ func (c *clientConn) call(ctx context.Context, req Request) (*Payload, error) {
 	c.client.config.Memory.count(args, c.session.maxFrame)
 	head := writeCallHead(ctx, call.id, req, args)
 	begun, err := c.out.sendPayload(ctx, args, outFrame{sent: &call.sent}, head, c.session.maxFrame)
+	var unread *streamError
 	switch {
 	case err == nil:
+	case errors.As(err, &unread):
+		return nil, c.breakOff(call, begun, unread.err)
 	case ctx.Err() == nil:
 		return c.unsent(call, begun)
 	case !begun:
@@ -301,7 +308,7 @@ func (c *clientConn) withdraw(call *pending) {
 
 // writeCallHead returns the head of a call's frame, with its references.
 func writeCallHead(ctx context.Context, id uint64, req Request, args *Payload) []byte {
-	p := callPrefix{resource: req.Resource, method: req.Method, total: uint64(len(args.Bytes())), refs: uint16(len(args.out))}
+	p := callPrefix{resource: req.Resource, method: req.Method, total: args.total(), refs: uint16(len(args.out))}
 	if deadline, ok := ctx.Deadline(); ok {
 		p.timeout = uint64(max(time.Until(deadline), 1))
 	}
@@ -350,6 +357,30 @@ func (c *clientConn) abandon(ctx context.Context, call *pending, half bool) (*Pa
 		return call.take()
 	}
 	return nil, contextError(ctx.Err(), call.wasSent())
+}
+
+// breakOff gives a call up whose arguments can't be read to their end, and tells the server if it has had some of them.
+func (c *clientConn) breakOff(call *pending, begun bool, err error) error {
+	if !begun {
+		c.withdraw(call)
+		return err
+	}
+	c.mu.Lock()
+	_, waiting := c.calls[call.id]
+	call.abandoned = call.abandoned || waiting
+	c.mu.Unlock()
+	cancel := appendHeader(make([]byte, 0, headerSize), header{kind: kindCancel, call: call.id})
+	c.out.send(context.Background(), outFrame{body: cancel}, true) // fails with the connection only
+	if waiting {
+		return err
+	}
+	<-call.done // the server refused it before it was whole: that says more
+	answer, failed := call.take()
+	if failed != nil {
+		return failed
+	}
+	answer.Release()
+	return err
 }
 
 // lose ends the connection after a failed read, and fails the calls that are left. The reading turn is never passed on.
@@ -414,7 +445,7 @@ func (p *pending) wasSent() bool {
 }
 
 func (p *pending) reset() {
-	p.answer, p.part = nil, nil
+	p.answer, p.part, p.spool = nil, nil, nil
 	p.code, p.ran, p.total, p.got = 0, false, 0, 0
 	p.sent.clear()
 }
@@ -516,6 +547,7 @@ func (c *clientConn) onAnswer(h header, fixed []byte) error {
 	call.code, call.total, call.ran = p.code, p.total, h.flags&flagRan != 0
 	if wanted || len(refs) > 0 {
 		call.part = newPayload(c.reader.rest)
+		call.part.spooled.spool = call.spool
 	}
 	byBlock := h.flags&flagBlock != 0
 	if err := checkReferences(h, refs, uint64(c.reader.rest), p.total); err != nil {
@@ -546,7 +578,7 @@ func (c *clientConn) onChunk(h header) error {
 		return protocolErrorf("a chunk for call %d, which expects none", h.call)
 	}
 	if !wanted && call.part != nil {
-		call.got = uint64(len(call.part.Bytes()))
+		call.got = uint64(call.part.Len())
 		call.part.Release()
 		call.part = nil
 	}
@@ -557,7 +589,7 @@ func (c *clientConn) onChunk(h header) error {
 func (c *clientConn) onPart(h header, call *pending) error {
 	part, got := uint64(c.reader.rest), call.got
 	if call.part != nil {
-		got = uint64(len(call.part.Bytes()))
+		got = uint64(call.part.Len())
 	}
 	if err := checkPart(h, part, got, call.total); err != nil {
 		return err

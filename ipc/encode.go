@@ -13,6 +13,9 @@ func (l *lender) encode(ctx context.Context, body Body, limit uint64) (*Payload,
 		return encode(body, limit)
 	}
 	atts := l.attachments()
+	if _, streams := body.(Streamed); streams && atts == nil {
+		atts = &Attachments{lender: l, limit: l.maxPayload}
+	}
 	defer atts.release() // of what is not the payload's by then: after an error, or if body panics
 	p, err := l.write(ctx, body, atts, limit)
 	if err != nil {
@@ -63,6 +66,10 @@ func (l *lender) writeBlock(ctx context.Context, body Body, atts *Attachments, s
 			b.release()
 		}
 	}()
+	if atts != nil {
+		atts.target = b.bytes[:cap(b.bytes)]
+		defer func() { atts.target = nil }()
+	}
 	out, err := body.AppendTo(b.bytes[:0:cap(b.bytes)], atts)
 	if err != nil {
 		return nil, err

@@ -175,7 +175,7 @@ func (m *Memory) count(p *Payload, maxFrame int) {
 	case p.block != nil:
 		way = p.blocks[0].step
 		attached--
-	case len(p.Bytes()) > maxFrame-callPrefixSize-attached*referenceSize:
+	case p.total() > uint64(maxFrame-callPrefixSize-attached*referenceSize):
 		way = stepChunks
 	}
 	m.sent[way].Add(1)

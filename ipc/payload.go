@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/ctwo-go/c2/buddy"
 )
 
 // Body is a payload that is yet to be written: it appends itself to memory that the transport chooses.
@@ -14,6 +16,17 @@ type Body interface {
 	Size(*Attachments) int
 	// AppendTo appends the payload to dst. What it attaches it may refer to by the attachment's number.
 	AppendTo(dst []byte, a *Attachments) ([]byte, error)
+}
+
+// Streamed is a Body that comes bit by bit, from a connection or a file, and may be more than this process has memory for.
+// Where there is shared memory for it, it is written there by AppendTo. Where there is none it is sent in chunks, each as
+// soon as it has been read.
+type Streamed interface {
+	Body
+	// Rewind is called before the first Read of a sending. Its error, if the payload can't be read again, ends the call.
+	Rewind() error
+	// Read reads the payload, of exactly as many bytes as Size says; see [io.Reader].
+	Read(p []byte) (int, error)
 }
 
 // Bytes is a Body that is already written. AppendTo copies it.
@@ -36,8 +49,11 @@ type Payload struct {
 	blocks []*block    // those that it is in and that it is attached to, each retained
 	out    []reference // to the same
 	parked *parked     // it is in a buffer because there was no block at once
+	stream Streamed    // what it is read from while it is sent; nil if it has been written
+	length uint64      // of the stream
 
-	in borrowed // of a payload that was received by reference
+	in      borrowed // of a payload that was received by reference
+	spooled spooled  // of a payload that is too large for memory
 }
 
 // headroom is kept free before a payload's bytes, so that the frame's header and prefix can be put there and the
@@ -71,6 +87,19 @@ func (p *Payload) Shared() bool { return p.in.from != nil }
 // Orphaned tells whether the payload lies in memory of a connection that has ended: nobody waits for it to come back.
 func (p *Payload) Orphaned() bool { return p.in.from != nil && p.in.from.isClosed() }
 
+// Forget tells that mem, a piece of Bytes or of an attachment, has been read and will hardly be read again: pages that lie in
+// the peer's memory need not be this process's as well. They can still be read. It pays for some 16 MiB at a time.
+func (p *Payload) Forget(mem []byte) {
+	start := address(mem)
+	for _, part := range p.in.parts {
+		base := address(part.bytes)
+		shared := part.segment.view != nil && !part.segment.file
+		if shared && start >= base && start+uintptr(len(mem)) <= base+uintptr(len(part.bytes)) {
+			buddy.Forget(mem)
+		}
+	}
+}
+
 // Release gives the memory back. It must be called once; Bytes are invalid afterwards.
 func (p *Payload) Release() {
 	switch n := p.refs.Add(-1); {
@@ -87,7 +116,7 @@ func (p *Payload) Retain() { p.refs.Add(1) }
 // head returns n bytes for the head of the payload's frame: those directly before what follows it in the frame, if there
 // are so many.
 func (p *Payload) head(n int) []byte {
-	if n > headroom {
+	if n > headroom || p.stream != nil { // whose frames are other payloads'
 		return make([]byte, n)
 	}
 	return p.buf[headroom-n : headroom : headroom]
@@ -145,6 +174,9 @@ func bounded(body Body, a *Attachments, limit uint64, write func(size int) (*Pay
 }
 
 func writeBuffer(body Body, a *Attachments, size int) (*Payload, error) {
+	if s, ok := body.(Streamed); ok && size > frameSize {
+		return newStream(s, size), nil
+	}
 	p := newPayload(size)
 	buf, err := body.AppendTo(p.buf[:headroom], a)
 	if err != nil {
@@ -205,13 +237,14 @@ func newPayload(n int) *Payload {
 
 func putPayload(p *Payload) {
 	p.unpark()
-	p.block = nil
+	p.block, p.stream, p.length = nil, nil, 0
 	for i, b := range p.blocks {
 		b.release()
 		p.blocks[i] = nil
 	}
 	p.blocks, p.out = p.blocks[:0], p.out[:0]
 	p.in.giveBack()
+	p.spooled.close()
 	// A buffer that outgrew its class belongs to the class that it fills.
 	class := bits.Len(uint(cap(p.buf))) - 1 - minPooledBits
 	if class >= 0 && cap(p.buf) <= 1<<maxPooledBits {
@@ -225,6 +258,9 @@ const growth = 8
 
 // room returns where the next n bytes of the payload go, which is to become total bytes long.
 func (p *Payload) room(n int, total uint64) []byte {
+	if room, ok := p.fileRoom(n, total); ok {
+		return room
+	}
 	have := len(p.buf)
 	if have+n > cap(p.buf) {
 		size := min(total+headroom, growth*uint64(have+n))

@@ -385,6 +385,9 @@ func (e *stallError) Error() string {
 // caller's reference of p. The last frame, which is what the peer acts on, has the sent and ends of end. If ctx ends on the
 // way, begun tells whether the peer waits for the rest.
 func (s *sender) sendPayload(ctx context.Context, p *Payload, end outFrame, head []byte, maxFrame int) (begun bool, err error) {
+	if p.stream != nil {
+		return s.sendStream(ctx, p, end, head, maxFrame)
+	}
 	defer p.Release()
 	rest := p.inFrames()
 	for fixed := len(head) - headerSize; ; fixed = 0 {

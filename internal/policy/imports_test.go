@@ -42,8 +42,9 @@ func TestDependencies(t *testing.T) {
 	owners := map[string][]string{
 		"github.com/fxamacker/cbor/":      {"codec"},
 		"github.com/rs/zerolog":           {".", "relay", "gossip", "internal"},
-		"golang.org/x/sys/":               {"buddy", "ipc", "internal"},
+		"golang.org/x/sys/":               {"buddy", "ipc", "relay", "internal"},
 		"github.com/valyala/fasthttp":     {"relay"},
+		"github.com/prometheus/":          {"relay"},
 		"github.com/hashicorp/serf/":      {"gossip"},
 		"github.com/hashicorp/memberlist": {"gossip"},
 	}
