@@ -1,0 +1,134 @@
+package relay
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/ctwo-go/c2/ipc"
+)
+
+const (
+	// smallBody is up to what a body is read into memory before the call begins, so that the call can be made again.
+	smallBody = 64 << 10
+	// prefetched is what fasthttp reads of a body of known length before it calls the handler.
+	prefetched = 8 << 10
+	// leastRate is how fast a body has to come on average, in bytes per second.
+	leastRate = 1 << 10
+)
+
+// errStalled is the end of a peer that sends nothing.
+var errStalled = &problem{&ipc.Error{Code: ipc.CodeDeadline, Message: "the body came too slowly"}, fasthttp.StatusRequestTimeout, "Request Timeout"}
+
+// body reads what follows a request's header. It fails where that is too long, ends early, or comes too slowly.
+type body struct {
+	stream   io.Reader
+	conn     net.Conn
+	length   int64 // -1 if it is not known
+	limit    int64
+	stall    time.Duration
+	patience time.Duration // how long a read may take
+	began    time.Time
+	got      int64
+}
+
+// openBody looks at the body of a request, of which at most limit bytes are taken.
+func (r *Relay) openBody(ctx *fasthttp.RequestCtx, limit int64) (body, error) {
+	b := body{
+		stream: ctx.RequestBodyStream(), conn: ctx.Conn(), length: int64(ctx.Request.Header.ContentLength()),
+		limit: limit, stall: r.config.StallTimeout, patience: r.config.StallTimeout,
+	}
+	if b.length < -1 || b.stream == nil {
+		b.length = 0
+	}
+	if b.length > limit {
+		return b, tooLarge(limit)
+	}
+	return b, nil
+}
+
+func tooLarge(limit int64) error {
+	return &ipc.Error{Code: ipc.CodeTooLarge, Message: fmt.Sprintf("a body of more than the %d bytes that this relay takes here", limit)}
+}
+
+// Read implements [io.Reader]. The error at a body's proper end is io.EOF.
+func (b *body) Read(p []byte) (int, error) {
+	if b.length >= 0 && b.got == b.length {
+		return 0, io.EOF
+	}
+	if b.length > prefetched || b.length < 0 { // else it is here
+		if err := b.watch(); err != nil {
+			return 0, err
+		}
+	}
+	n, err := b.stream.Read(p)
+	if b.got += int64(n); b.got > b.limit {
+		return 0, tooLarge(b.limit)
+	}
+	return n, b.explain(err)
+}
+
+// watch sets the deadline of the next read.
+func (b *body) watch() error {
+	now := time.Now()
+	if b.began.IsZero() {
+		b.began = now
+	}
+	if took := now.Sub(b.began); took > b.stall && b.got < int64(took.Seconds()*leastRate) {
+		return errStalled
+	}
+	return b.conn.SetReadDeadline(now.Add(b.patience))
+}
+
+func (b *body) explain(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return errStalled
+	case err == io.EOF && b.length < 0, err == io.EOF && b.got == b.length:
+		return io.EOF
+	case err == io.EOF:
+		return &ipc.Error{Code: ipc.CodeInvalid, Message: fmt.Sprintf("the body ended after %d of %d bytes", b.got, b.length)}
+	}
+	return &ipc.Error{Code: ipc.CodeInvalid, Message: "the body can't be read: " + err.Error()}
+}
+
+// appendTo adds the rest of the body to dst, of which no more becomes than max bytes. It grows with what comes, whatever
+// length was announced. complete tells whether that was all.
+func (b *body) appendTo(dst []byte, max int64) (_ []byte, complete bool, err error) {
+	for int64(len(dst)) < max {
+		if len(dst) == cap(dst) {
+			dst = slices.Grow(dst, 512)
+		}
+		room := dst[len(dst):min(int64(cap(dst)), max)]
+		n, err := b.Read(room)
+		dst = dst[:len(dst)+n]
+		if err == io.EOF {
+			return dst, true, nil
+		}
+		if err != nil {
+			return dst, false, err
+		}
+	}
+	return dst, b.length >= 0 && b.got == b.length, nil
+}
+
+// readBody appends a whole body to dst.
+func (r *Relay) readBody(ctx *fasthttp.RequestCtx, dst []byte, limit int64) ([]byte, error) {
+	b, err := r.openBody(ctx, limit)
+	if err != nil {
+		return dst, err
+	}
+	dst, complete, err := b.appendTo(dst, limit+1)
+	if err == nil && !complete {
+		err = tooLarge(limit)
+	}
+	return dst, err
+}

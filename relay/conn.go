@@ -1,0 +1,226 @@
+package relay
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// conn is a connection of a caller's. It bounds how long a write may stall, and knows the call that runs for it, so that the
+// call can be cancelled when the caller is gone.
+type conn struct {
+	*net.TCPConn
+	table  *connTable
+	call   atomic.Pointer[inFlight] // the call that runs for it, or nil
+	closed sync.Once
+
+	// slow, where set, is called once when a write of more than slowFrom bytes has lasted for slowAfter; it returns what is
+	// to be written instead of the rest. It belongs to the goroutine that writes.
+	slow     func(rest []byte) []byte
+	slowFrom int
+}
+
+// inFlight is a call whose caller may leave.
+type inFlight struct {
+	cancel context.CancelFunc
+	ticks  int // belongs to the watch
+}
+
+// slowAfter is how long a peer may take for a piece of a body before what it keeps of a server's memory is let go.
+const slowAfter = time.Second
+
+// Write implements [net.Conn]. It fails when the peer has not read anything for the table's stall timeout.
+func (c *conn) Write(b []byte) (written int, err error) {
+	stalled := time.Duration(0)
+	for {
+		wait := min(slowAfter, c.table.stall)
+		if err := c.SetWriteDeadline(time.Now().Add(wait)); err != nil {
+			return written, err
+		}
+		n, err := c.TCPConn.Write(b)
+		written += n
+		b = b[n:]
+		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return written, err
+		}
+		if stalled += wait; n > 0 {
+			stalled = 0
+		}
+		if stalled >= c.table.stall {
+			return written, err
+		}
+		if c.slow != nil && len(b) > c.slowFrom {
+			b = c.slow(b)
+			c.slow = nil
+		}
+	}
+}
+
+// Close implements [net.Conn].
+func (c *conn) Close() error {
+	c.closed.Do(func() { c.table.remove(c) })
+	return c.TCPConn.Close()
+}
+
+// connOf is the connection below what fasthttp has. Under TLS what it writes is not the body itself.
+func connOf(c net.Conn) (_ *conn, encrypted bool) {
+	if t, ok := c.(*tls.Conn); ok {
+		own, _ := t.NetConn().(*conn)
+		return own, true
+	}
+	own, _ := c.(*conn)
+	return own, false
+}
+
+// connTable knows all connections, and watches those for which a call runs.
+type connTable struct {
+	max   int
+	stall time.Duration
+	busy  atomic.Bool   // a call may be in flight: there is something to watch
+	wake  chan struct{} // holds a value when the watch shall begin
+	done  chan struct{}
+	ended chan struct{}
+
+	refused atomic.Uint64
+
+	mu    sync.Mutex
+	conns map[*conn]struct{}
+}
+
+func newConnTable(max int, stall time.Duration) *connTable {
+	t := &connTable{
+		max: max, stall: stall, conns: make(map[*conn]struct{}),
+		wake: make(chan struct{}, 1), done: make(chan struct{}), ended: make(chan struct{}),
+	}
+	go t.watch()
+	return t
+}
+
+func (t *connTable) add(tcp *net.TCPConn) *conn {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.conns) >= t.max {
+		return nil
+	}
+	c := &conn{TCPConn: tcp, table: t}
+	t.conns[c] = struct{}{}
+	return c
+}
+
+func (t *connTable) remove(c *conn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.conns, c)
+}
+
+func (t *connTable) len() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.conns)
+}
+
+// begin tells that a call runs for c, which end undoes.
+func (c *conn) begin(cancel context.CancelFunc) {
+	c.call.Store(&inFlight{cancel: cancel})
+	if !c.table.busy.Load() && !c.table.busy.Swap(true) {
+		select {
+		case c.table.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (c *conn) end() { c.call.Store(nil) }
+
+// How the watch goes: a caller that left is noticed one to two ticks later, and nobody watches when nothing runs.
+const (
+	watchTick = 25 * time.Millisecond
+	watchIdle = 40 // ticks without a call until the watch sleeps
+)
+
+// watch cancels the calls whose callers have left. A call that is over within a tick costs it nothing.
+func (t *connTable) watch() {
+	defer close(t.ended)
+	ticker := time.NewTicker(time.Hour)
+	defer ticker.Stop()
+	idle := 0
+	for {
+		select {
+		case <-t.done:
+			return
+		case <-t.wake:
+			idle = 0
+			ticker.Reset(watchTick)
+		case <-ticker.C:
+			if t.look() {
+				idle = 0
+			} else if idle++; idle > watchIdle {
+				ticker.Reset(time.Hour)
+				t.busy.Store(false)
+				if t.look() { // one that began meanwhile, and saw that somebody watches
+					t.busy.Store(true)
+					ticker.Reset(watchTick)
+				}
+			}
+		}
+	}
+}
+
+// look looks at the calls that have run for a tick or more. It tells whether there is any.
+func (t *connTable) look() (any bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for c := range t.conns {
+		call := c.call.Load()
+		if call == nil {
+			continue
+		}
+		any = true
+		if call.ticks++; call.ticks > 1 && c.gone() {
+			call.cancel()
+		}
+	}
+	return any
+}
+
+// cancelAll cancels the calls of all connections.
+func (t *connTable) cancelAll() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for c := range t.conns {
+		if call := c.call.Load(); call != nil {
+			call.cancel()
+		}
+	}
+}
+
+// closeAll closes all connections.
+func (t *connTable) closeAll() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for c := range t.conns {
+		_ = c.TCPConn.Close()
+	}
+}
+
+func (t *connTable) stop() {
+	close(t.done)
+	<-t.ended
+}
+
+// gone tells whether the caller has closed its end.
+func (c *conn) gone() (gone bool) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return true
+	}
+	if raw.Control(func(fd uintptr) { gone = hungUp(int(fd)) }) != nil {
+		return true // closed already
+	}
+	return gone
+}

@@ -1,0 +1,115 @@
+package relay
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/subtle"
+	"net"
+	"slices"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/ctwo-go/c2/ipc"
+)
+
+// guard says who may do what.
+type guard struct {
+	call, announce secret
+	origins        []string
+}
+
+// secret is a token's hash, so that comparing takes as long whatever the length. The zero secret is none.
+type secret struct {
+	set  bool
+	hash [sha256.Size]byte
+}
+
+func newSecret(token string) secret {
+	if token == "" {
+		return secret{}
+	}
+	return secret{true, sha256.Sum256([]byte(token))}
+}
+
+func newGuard(c *Config) guard {
+	return guard{call: newSecret(c.Token), announce: newSecret(c.AnnounceToken), origins: c.Origins}
+}
+
+var bearer = []byte("Bearer ")
+
+// shows tells whether the request has the token.
+func (s *secret) shows(h *fasthttp.RequestHeader) bool {
+	value := h.PeekBytes(headerAuthorization)
+	if len(value) < len(bearer) || !bytes.EqualFold(value[:len(bearer)], bearer) {
+		return false
+	}
+	hash := sha256.Sum256(value[len(bearer):])
+	return subtle.ConstantTimeCompare(hash[:], s.hash[:]) == 1
+}
+
+// mayCall is nil if the request may call.
+func (g *guard) mayCall(ctx *fasthttp.RequestCtx) error {
+	if err := g.checkOrigin(ctx); err != nil {
+		return err
+	}
+	if g.call.set && !g.call.shows(&ctx.Request.Header) {
+		return errToken
+	}
+	return nil
+}
+
+// mayAnnounce is nil if the request may announce and withdraw.
+func (g *guard) mayAnnounce(ctx *fasthttp.RequestCtx) error {
+	if err := g.checkOrigin(ctx); err != nil {
+		return err
+	}
+	switch {
+	case g.announce.set && !g.announce.shows(&ctx.Request.Header):
+		return errToken
+	case !g.announce.set && !fromHere(ctx.RemoteAddr()):
+		return &ipc.Error{Code: ipc.CodeDenied, Message: "servers announce from the relay's own host only, unless it has a token for them (--announce-token)"}
+	}
+	return nil
+}
+
+// errToken is answered with 401.
+var errToken = &ipc.Error{Code: ipc.CodeDenied, Message: "the relay wants a token: send Authorization: Bearer TOKEN (C2_TOKEN)"}
+
+func fromHere(addr net.Addr) bool {
+	tcp, ok := addr.(*net.TCPAddr)
+	return ok && tcp.IP.IsLoopback()
+}
+
+// checkOrigin keeps pages of other origins from calling through their reader's browser, which reaches what they do not.
+func (g *guard) checkOrigin(ctx *fasthttp.RequestCtx) error {
+	origin := ctx.Request.Header.PeekBytes(headerOrigin)
+	if len(origin) == 0 || g.allowedOrigin(string(origin)) {
+		return nil
+	}
+	return &ipc.Error{Code: ipc.CodeDenied, Message: "pages of this origin may not call (--cors-origin)"}
+}
+
+func (g *guard) allowedOrigin(origin string) bool {
+	return slices.Contains(g.origins, origin) || slices.Contains(g.origins, "*")
+}
+
+// allow tells a browser that the page may have the answer.
+func (g *guard) allow(ctx *fasthttp.RequestCtx) {
+	origin := ctx.Request.Header.PeekBytes(headerOrigin)
+	if len(origin) == 0 || !g.allowedOrigin(string(origin)) {
+		return
+	}
+	h := &ctx.Response.Header
+	h.SetBytesV("Access-Control-Allow-Origin", origin)
+	h.Set("Vary", "Origin")
+	if string(ctx.Method()) == fasthttp.MethodOptions {
+		h.Set("Access-Control-Allow-Methods", "GET, POST, DELETE")
+		h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Accept, C2-Timeout, C2-Resource")
+		h.Set("Access-Control-Max-Age", "600")
+	}
+}
+
+var (
+	headerAuthorization = []byte("Authorization")
+	headerOrigin        = []byte("Origin")
+)

@@ -1,0 +1,47 @@
+package relay
+
+import (
+	"fmt"
+	"net"
+	"time"
+)
+
+// listener bounds the connections, and makes each a *conn.
+type listener struct {
+	net.Listener
+	table *connTable
+	plain bool // not below TLS
+}
+
+// crowdedBody is what a connection too many is told.
+const crowdedBody = `{"type":"about:blank","title":"Too Many Requests","status":429,"code":"busy","detail":"the relay has as many connections as it takes (--max-conns)"}`
+
+// Accept implements [net.Listener].
+func (l *listener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		tcp, ok := c.(*net.TCPConn)
+		if !ok {
+			c.Close()
+			continue
+		}
+		if own := l.table.add(tcp); own != nil {
+			return own, nil
+		}
+		l.table.refused.Add(1)
+		l.refuse(tcp)
+	}
+}
+
+// refuse says why, as far as that goes through at once, and closes.
+func (l *listener) refuse(tcp *net.TCPConn) {
+	defer tcp.Close()
+	if !l.plain || tcp.SetWriteDeadline(time.Now().Add(10*time.Millisecond)) != nil {
+		return
+	}
+	fmt.Fprintf(tcp, "HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/problem+json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s",
+		len(crowdedBody), crowdedBody)
+}

@@ -1,0 +1,64 @@
+package relay
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/ctwo-go/c2/ipc"
+)
+
+// maxName is the longest that a resource's or method's name may be, in bytes, as in package c2.
+const maxName = 255
+
+// checkName finds fault with a resource's name.
+func checkName(name string) error {
+	if name == "" || len(name) > maxName || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+		return &ipc.Error{Code: ipc.CodeInvalid, Message: fmt.Sprintf("resource name %.80q: want 1 to %d bytes of UTF-8 without control characters", name, maxName)}
+	}
+	return nil
+}
+
+// splitTarget splits a request's target as it came into its path and query.
+func splitTarget(target []byte) (path, query []byte, err error) {
+	if len(target) == 0 || target[0] != '/' || bytes.IndexByte(target, '#') >= 0 {
+		return nil, nil, &ipc.Error{Code: ipc.CodeInvalid, Message: "the request's target is no path; ask for /v1/…"}
+	}
+	path, query, _ = bytes.Cut(target, []byte("?"))
+	return path, query, nil
+}
+
+// unescape decodes one segment of a path, once. What has no escapes is returned as it is.
+func unescape(segment []byte) ([]byte, error) {
+	if bytes.IndexByte(segment, '%') < 0 {
+		return segment, nil
+	}
+	out := make([]byte, 0, len(segment))
+	for i := 0; i < len(segment); i++ {
+		b := segment[i]
+		if b == '%' {
+			if i+2 >= len(segment) || unhex(segment[i+1]) > 15 || unhex(segment[i+2]) > 15 {
+				return nil, &ipc.Error{Code: ipc.CodeInvalid, Message: fmt.Sprintf("%.80q is not percent-encoded as it should be", segment)}
+			}
+			b = unhex(segment[i+1])<<4 | unhex(segment[i+2])
+			i += 2
+		}
+		out = append(out, b)
+	}
+	return out, nil
+}
+
+// unhex is the value of a hexadecimal digit, 16 if it is none.
+func unhex(b byte) byte {
+	switch {
+	case b >= '0' && b <= '9':
+		return b - '0'
+	case b >= 'a' && b <= 'f':
+		return b - 'a' + 10
+	case b >= 'A' && b <= 'F':
+		return b - 'A' + 10
+	}
+	return 16
+}

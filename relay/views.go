@@ -1,0 +1,137 @@
+package relay
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/ctwo-go/c2"
+	"github.com/ctwo-go/c2/internal/relayapi"
+	"github.com/ctwo-go/c2/ipc"
+)
+
+// writeJSON makes v the answer.
+func writeJSON(ctx *fasthttp.RequestCtx, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	ctx.Response.Header.SetContentType(relayapi.TypeJSON)
+	ctx.Response.SetBodyRaw(append(body, '\n'))
+	return nil
+}
+
+// notFound is the error about a name that nobody has.
+func notFound(name []byte) error {
+	return &ipc.Error{Code: ipc.CodeNotFound, Message: fmt.Sprintf("no resource %.255q is announced here", name)}
+}
+
+func (r *Relay) serveList(ctx *fasthttp.RequestCtx) error {
+	list := relayapi.Routes{Relay: r.config.ID, Resources: []relayapi.Route{}}
+	for _, rt := range r.listRoutes() {
+		list.Resources = append(list.Resources, r.line(rt))
+	}
+	return writeJSON(ctx, list)
+}
+
+// described is a descriptor with the resource's id.
+type described struct {
+	ID string `json:"id"`
+	*c2.Descriptor
+}
+
+func (r *Relay) serveDescriptor(ctx *fasthttp.RequestCtx, name []byte) error {
+	routes := r.candidates(name)
+	if len(routes) == 0 {
+		return notFound(name)
+	}
+	return writeJSON(ctx, described{routes[0].idText(), routes[0].desc})
+}
+
+func (r *Relay) serveResolution(ctx *fasthttp.RequestCtx, name []byte) error {
+	routes := r.candidates(name)
+	if len(routes) == 0 {
+		return notFound(name)
+	}
+	found := relayapi.Resolution{Name: string(name)}
+	for _, rt := range routes {
+		found.Candidates = append(found.Candidates, r.place(rt))
+	}
+	return writeJSON(ctx, found)
+}
+
+func (r *Relay) serveStats(ctx *fasthttp.RequestCtx, name []byte) error {
+	routes := r.candidates(name)
+	if len(routes) == 0 {
+		return notFound(name)
+	}
+	s := routes[0].figures.stats()
+	s.Name, s.Relay, s.Since = string(name), r.config.ID, r.since.UTC().Format(time.RFC3339)
+	return writeJSON(ctx, s)
+}
+
+func (r *Relay) serveMembers(ctx *fasthttp.RequestCtx) error {
+	routes, _ := r.sizes()
+	own := relayapi.Member{ID: r.config.ID, URL: r.config.URL, Status: "alive", Incarnation: r.incarnation, Routes: routes}
+	return writeJSON(ctx, relayapi.Members{Relay: r.config.ID, Members: []relayapi.Member{own}})
+}
+
+// maxAnnouncement bounds an announcement's bytes: with names of usual lengths, some hundred thousand resources.
+const maxAnnouncement = 32 << 20
+
+func (r *Relay) serveAnnouncement(ctx *fasthttp.RequestCtx) error {
+	if err := wantType(ctx, relayapi.TypeJSON); err != nil {
+		return err
+	}
+	body, err := r.readBody(ctx, nil, maxAnnouncement)
+	if err != nil {
+		return err
+	}
+	var a relayapi.Announcement
+	if err := json.Unmarshal(body, &a); err != nil {
+		return &ipc.Error{Code: ipc.CodeInvalid, Message: "the announcement is not what docs/relay.md says: " + err.Error()}
+	}
+	if len(a.Resources) > r.config.MaxRoutes {
+		return &ipc.Error{Code: ipc.CodeTooLarge, Message: fmt.Sprintf("%d resources, the relay takes %d (--max-routes)", len(a.Resources), r.config.MaxRoutes)}
+	}
+	accepted, err := r.announce(&a)
+	if err != nil {
+		if asError(err).Code != ipc.CodeStale {
+			r.metrics.discarded.Add(1)
+			r.log.Warn().Str("address", a.Address).Err(err).Msg("announcement refused")
+		}
+		return err
+	}
+	if a.Resources != nil {
+		r.metrics.announced.Add(1)
+	}
+	return writeJSON(ctx, accepted)
+}
+
+func (r *Relay) serveWithdrawal(ctx *fasthttp.RequestCtx, name, query []byte) error {
+	instance, err := queryValue(query, "instance")
+	if err != nil {
+		return err
+	}
+	if !r.withdraw(string(name), instance) {
+		return notFound(name)
+	}
+	ctx.SetStatusCode(fasthttp.StatusNoContent)
+	return nil
+}
+
+// queryValue is the value of a query's key, which alone may be there.
+func queryValue(query []byte, key string) (string, error) {
+	if len(query) == 0 {
+		return "", nil
+	}
+	name, value, _ := bytes.Cut(query, []byte("="))
+	text, err := unescape(value)
+	if err != nil || string(name) != key || bytes.IndexByte(value, '&') >= 0 {
+		return "", &ipc.Error{Code: ipc.CodeInvalid, Message: fmt.Sprintf("query %.80q: only %s=… is taken", query, key)}
+	}
+	return string(text), nil
+}
