@@ -1,0 +1,241 @@
+package gossip
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+var epoch = time.Unix(1_700_000_000, 0)
+
+func never(time.Duration) time.Duration { return 0 }
+
+// catalogWith is the catalog of relay z that sees one other relay alive.
+func catalogWith(id string, tag Tag) *catalog {
+	c := newCatalog("z", Limits{}.withDefaults(), defaultPace, zerolog.Nop(), never)
+	c.observe(epoch, map[string]sighting{id: {tag, true}})
+	return c
+}
+
+// owner is a relay's table, with what others see of it.
+type owner struct{ *ledger }
+
+func newOwner(t *testing.T, routes ...Route) owner {
+	t.Helper()
+	l := newLedger("a", 7, Limits{}.withDefaults())
+	if _, err := l.update(routes, nil); err != nil {
+		t.Fatal(err)
+	}
+	return owner{l}
+}
+
+func (o owner) view() map[string]sighting { return map[string]sighting{"a": {o.tag(at("a")), true}} }
+
+// pullAll answers what the catalog asks until some time, and returns the questions.
+func pullAll(c *catalog, now *time.Time, until time.Time, answer func(Query) ([]byte, error)) (asked []Query) {
+	for {
+		next := c.next()
+		if next.IsZero() || next.After(until) {
+			return asked
+		}
+		*now = latest(*now, next)
+		for _, q := range c.due(*now, 16) {
+			asked = append(asked, q.query)
+			body, err := answer(q.query)
+			c.answered(*now, q, body, err)
+		}
+	}
+}
+
+func names(c *catalog) (list []string) {
+	for _, r := range c.index.all() {
+		list = append(list, r.Name)
+	}
+	return list
+}
+
+// honest answers as an owner does.
+func (o owner) honest(q Query) ([]byte, error) {
+	body, _ := o.answer(q)
+	return body, nil
+}
+
+// TestCatalogPullsTheDifference, and the whole first.
+func TestCatalogPullsTheDifference(t *testing.T) {
+	o := newOwner(t, route("a", 1), route("b", 1), route("c", 1))
+	c, now := catalogWith("a", o.tag(at("a"))), epoch
+	asked := pullAll(c, &now, epoch.Add(time.Minute), o.honest)
+	if _, err := o.update(nil, []Key{route("b", 1).Key}); err != nil {
+		t.Fatal(err)
+	}
+	c.observe(now, o.view())
+	asked = append(asked, pullAll(c, &now, now.Add(time.Minute), o.honest)...)
+	if want := []Query{{7, 0}, {7, 1}}; !slices.Equal(asked, want) {
+		t.Errorf("asked %v, want %v", asked, want)
+	}
+	if got := names(c); !slices.Equal(got, []string{"a", "c"}) {
+		t.Errorf("has %v", got)
+	}
+}
+
+// TestCatalogLeavesALiarAlone: an owner whose table has another digest than it says is asked for the difference and
+// then the whole, and then left alone; what was known of it stays. Once it tells the truth it is believed.
+func TestCatalogLeavesALiarAlone(t *testing.T) {
+	o := newOwner(t, route("a", 1), route("b", 1))
+	c, now := catalogWith("a", o.tag(at("a"))), epoch
+	pullAll(c, &now, now.Add(time.Second), o.honest)
+	if _, err := o.update([]Route{route("c", 1)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	lie := func(q Query) ([]byte, error) {
+		d := o.deltaLocked(q.Since)
+		d.Digest++
+		return d.Append(nil), nil
+	}
+	c.observe(now, o.view())
+	begun := now
+	asked := pullAll(c, &now, begun.Add(2*time.Second), lie)
+	if want := []Query{{7, 1}, {7, 0}}; !slices.Equal(asked, want) {
+		t.Errorf("asked %v, want %v", asked, want)
+	}
+	if got := names(c); !slices.Equal(got, []string{"a", "b"}) {
+		t.Errorf("has %v", got)
+	}
+	if asked := pullAll(c, &now, begun.Add(time.Hour), lie); len(asked) > 70 {
+		t.Errorf("a liar is asked %d times in an hour", len(asked))
+	}
+	if c.counts.Faults == 0 {
+		t.Error("no fault is counted")
+	}
+	pullAll(c, &now, now.Add(time.Hour), o.honest)
+	if got := names(c); !slices.Equal(got, []string{"a", "b", "c"}) {
+		t.Errorf("has %v after the truth", got)
+	}
+}
+
+// TestCatalogRetries an owner that can't be reached, ever more slowly, but within seconds.
+func TestCatalogRetries(t *testing.T) {
+	o := newOwner(t, route("a", 1))
+	c, now := catalogWith("a", o.tag(at("a"))), epoch
+	down := func(Query) ([]byte, error) { return nil, errors.New("down") }
+	if n := len(pullAll(c, &now, epoch.Add(time.Minute), down)); n < 30 || n > 100 {
+		t.Errorf("asked %d times in a minute", n)
+	}
+	begun := now
+	pullAll(c, &now, now.Add(time.Minute), o.honest)
+	if now.Sub(begun) > defaultPace.retryMax || len(names(c)) != 1 {
+		t.Errorf("has %v, %v after the owner came back", names(c), now.Sub(begun))
+	}
+}
+
+// TestCatalogTakesPushes at once, in any order, and pulls where one is missing.
+func TestCatalogTakesPushes(t *testing.T) {
+	o := newOwner(t, route("a", 1))
+	c, now := catalogWith("a", o.tag(at("a"))), epoch
+	pullAll(c, &now, now.Add(time.Second), o.honest)
+	var pushes [][]byte
+	for i := range 3 {
+		if _, err := o.update([]Route{route(fmt.Sprint("n", i), 1)}, nil); err != nil {
+			t.Fatal(err)
+		}
+		body, _ := o.answer(Query{7, uint64(i + 1)})
+		pushes = append(pushes, body)
+	}
+	for _, i := range []int{0, 0, 2} {
+		if err := c.receive(now, pushes[i]); err != nil {
+			t.Error(err)
+		}
+	}
+	if got := names(c); !slices.Equal(got, []string{"a", "n0"}) {
+		t.Errorf("has %v", got)
+	}
+	if asked := pullAll(c, &now, now.Add(time.Second), o.honest); !slices.Equal(asked, []Query{{7, 2}}) {
+		t.Errorf("asked %v", asked)
+	}
+	if got := names(c); len(got) != 4 {
+		t.Errorf("has %v", got)
+	}
+	d := o.deltaLocked(0)
+	d.Incarnation++
+	if err := c.receive(now, d.Append(nil)); !errors.Is(err, ErrUnknown) {
+		t.Errorf("a push of another incarnation: %v", err)
+	}
+}
+
+// TestForgedPush: what serf never hears of is asked of the owner after a while, and given up.
+func TestForgedPush(t *testing.T) {
+	o := newOwner(t, route("a", 1))
+	c, now := catalogWith("a", o.tag(at("a"))), epoch
+	pullAll(c, &now, now.Add(time.Second), o.honest)
+	forged := newOwner(t, route("a", 1))
+	if _, err := forged.update([]Route{route("evil", 1)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	body, _ := forged.answer(Query{})
+	if err := c.receive(now, body); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(defaultPace.confirm + time.Second)
+	c.observe(now, o.view())
+	pullAll(c, &now, now.Add(time.Second), o.honest)
+	if got := names(c); !slices.Equal(got, []string{"a"}) {
+		t.Errorf("has %v", got)
+	}
+	if asked := pullAll(c, &now, now.Add(time.Hour), o.honest); len(asked) != 0 {
+		t.Errorf("asks on: %v", asked)
+	}
+}
+
+// TestNewIncarnationHidesTheFormer at once, before its own table is there.
+func TestNewIncarnationHidesTheFormer(t *testing.T) {
+	o := newOwner(t, route("a", 1))
+	c, now := catalogWith("a", o.tag(at("a"))), epoch
+	pullAll(c, &now, now.Add(time.Second), o.honest)
+	if len(names(c)) != 1 {
+		t.Fatal("no route to begin with")
+	}
+	c.observe(now, map[string]sighting{"a": {Tag{ID: "a", URL: at("a"), Incarnation: 8, Version: 1, Digest: 9}, true}})
+	if got := names(c); len(got) != 0 {
+		t.Errorf("has %v", got)
+	}
+}
+
+// TestBounds: tables of too many relays, or with too many routes, are not taken.
+func TestBounds(t *testing.T) {
+	c := newCatalog("z", Limits{Peers: 2, TotalRoutes: 3, Routes: 2}.withDefaults(), defaultPace, zerolog.Nop(), never)
+	now := epoch
+	view := make(map[string]sighting)
+	owners := make(map[string]*ledger)
+	for i, id := range []string{"a", "b", "c"} {
+		owners[id] = newLedger(id, 7, Limits{}.withDefaults())
+		for j := range 2 + i%2 {
+			if _, err := owners[id].update([]Route{route(fmt.Sprint(id, j), 1)}, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		view[id] = sighting{owners[id].tag(at(id)), true}
+	}
+	c.observe(now, view)
+	if len(c.peers) != 2 {
+		t.Errorf("keeps %d relays", len(c.peers))
+	}
+	for range 5 {
+		now = now.Add(time.Hour)
+		for _, q := range c.due(now, 16) {
+			body, _ := owners[q.relay].answer(q.query)
+			c.answered(now, q, body, nil)
+		}
+	}
+	if n := len(names(c)); n > 3 || n != c.routes {
+		t.Errorf("has %d routes and counts %d", n, c.routes)
+	}
+	for id, p := range c.peers {
+		if p.table != nil && len(p.table.routes) > 2 {
+			t.Errorf("%s has %d routes", id, len(p.table.routes))
+		}
+	}
+}

@@ -1,0 +1,192 @@
+package gossip
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// The rhythm of watch.
+const (
+	lookInterval    = time.Second      // for what no event tells, as that a member is leaving
+	measureInterval = 10 * time.Second // for the estimates of times
+	lookDelay       = 10 * time.Millisecond
+)
+
+// watch compares what serf knows with the tables that are there, and pulls what is missing.
+func (m *Mesh) watch() {
+	running := make(chan struct{}, m.config.Tuning.Parallel)
+	var measured time.Time
+	for {
+		view := m.observe()
+		now := time.Now()
+		if now.Sub(measured) > measureInterval {
+			measured = now
+			m.measure(view)
+		}
+		for _, q := range m.catalog.due(now, cap(running)-len(running)) {
+			running <- struct{}{}
+			m.tasks.Go(func() {
+				m.pull(q)
+				<-running
+				m.look.ring()
+			})
+		}
+		wait := lookInterval
+		if next := m.catalog.next(); !next.IsZero() && len(running) < cap(running) {
+			wait = min(wait, max(time.Until(next), 0))
+		}
+		if !m.await(m.look, wait) {
+			return
+		}
+		// Events come in swarms.
+		if !m.sleep(lookDelay) {
+			return
+		}
+	}
+}
+
+// await waits for a bell, and no longer than d. It returns false if the mesh shuts down.
+func (m *Mesh) await(b bell, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-b:
+	case <-t.C:
+	case <-m.ctx.Done():
+	}
+	return m.ctx.Err() == nil
+}
+
+// observe looks at what serf knows.
+func (m *Mesh) observe() map[string]sighting {
+	nodes := m.membership.nodes()
+	m.mu.Lock()
+	before := m.roster.twin
+	view := m.roster.view(nodes)
+	twin := m.roster.twin
+	m.mu.Unlock()
+	if twin != before {
+		m.config.Logger.Error().Str("relay", m.config.ID).Msg("another relay has the same id; the mesh has only the routes of the one " +
+			"that started later: give each relay an id of its own")
+	}
+	if first := m.membership.latest.view.Swap(&view); living(view) > 0 && (first == nil || living(*first) == 0) {
+		m.retag.ring() // what was announced to nobody, or while the relay joined
+	}
+	m.catalog.observe(time.Now(), view)
+	m.outbox.observe(view)
+	m.remember(nodes)
+	return view
+}
+
+func living(view map[string]sighting) int {
+	n := 0
+	for _, s := range view {
+		if s.living {
+			n++
+		}
+	}
+	return n
+}
+
+// measure tells the catalog how far the others are.
+func (m *Mesh) measure(view map[string]sighting) {
+	m.catalog.measure(func(id string) time.Duration {
+		s, ok := view[id]
+		if !ok {
+			return 0
+		}
+		return m.membership.rtt(nodeName(id, s.Incarnation))
+	})
+}
+
+// remember writes down who is there, if that has changed.
+func (m *Mesh) remember(nodes []node) {
+	if m.config.Snapshot == "" {
+		return
+	}
+	var living []string
+	for _, n := range nodes {
+		if n.status == Alive && n.name != m.membership.name {
+			living = append(living, n.gossip)
+		}
+	}
+	s := snapshot{Incarnation: m.ledger.incarnation, Peers: remember(m.snapshot.Peers, living)}
+	if s.Incarnation == m.snapshot.Incarnation && slices.Equal(s.Peers, m.snapshot.Peers) {
+		return
+	}
+	if err := s.write(m.config.Snapshot); err != nil {
+		m.config.Logger.Warn().Err(err).Msg("the mesh's snapshot can't be written; the relay may not find the mesh again by itself")
+	}
+	m.snapshot = s
+}
+
+// pull asks an owner for his table.
+func (m *Mesh) pull(q pull) {
+	ctx, cancel := context.WithTimeout(m.ctx, m.config.Tuning.HTTPTimeout)
+	defer cancel()
+	body, err := m.config.Fetch(ctx, q.url, q.query)
+	m.catalog.answered(time.Now(), q, body, err)
+}
+
+// echo is how long after a change the tag is announced a second time, plus a chance of as much again. Memberlist can lose a
+// message before it was sent once: when its queue runs empty it numbers messages from the start again, and one of the same number
+// and length replaces another one. What is lost so would be known by the next exchange over TCP only.
+const echo = time.Second
+
+// announce keeps the tag what the own table is. Setting it takes serf some hundred milliseconds, in which changes gather.
+func (m *Mesh) announce() {
+	again := time.NewTimer(time.Hour)
+	defer again.Stop()
+	for {
+		select {
+		case <-m.retag:
+			again.Reset(echo + chance(echo))
+		case <-again.C:
+		case <-m.ctx.Done():
+			return
+		}
+		if m.leaving.Load() {
+			continue
+		}
+		tag := m.ledger.tag(m.config.URL).String()
+		if err := m.membership.serf.SetTags(map[string]string{tagKey: tag}); err != nil {
+			m.config.Logger.Debug().Err(err).Msg("the relay's tag is not yet with as many as it should be")
+		}
+	}
+}
+
+// push tells the others what changed in the own table.
+func (m *Mesh) push() {
+	if m.config.Push == nil {
+		return
+	}
+	running := make(chan struct{}, m.config.Tuning.Parallel)
+	for {
+		wait := time.Hour
+		if at, ok := m.outbox.next(); ok && len(running) < cap(running) {
+			wait = max(time.Until(at), 0)
+		}
+		if !m.await(m.changed, wait) || !m.sleep(m.config.Tuning.PushDelay) {
+			return
+		}
+		for _, p := range m.outbox.due(time.Now(), cap(running)-len(running)) {
+			running <- struct{}{}
+			m.tasks.Go(func() {
+				m.deliver(p)
+				<-running
+				m.changed.ring()
+			})
+		}
+	}
+}
+
+func (m *Mesh) deliver(p push) {
+	ctx, cancel := context.WithTimeout(m.ctx, m.config.Tuning.HTTPTimeout)
+	defer cancel()
+	err := m.config.Push(ctx, p.url, p.body)
+	m.outbox.done(time.Now(), p, err)
+	if err != nil && m.ctx.Err() == nil {
+		m.config.Logger.Debug().Err(err).Str("relay", p.relay).Msg("a push of routes failed; the relay will pull them")
+	}
+}

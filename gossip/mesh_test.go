@@ -1,0 +1,251 @@
+package gossip
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/ctwo-go/c2/internal/leaktest"
+)
+
+// TestTwoRelays: what one announces the other finds, changed and withdrawn likewise, and the relay's death takes it along.
+func TestTwoRelays(t *testing.T) {
+	leaktest.Check(t)
+	w := newWorld(t)
+	a := w.start("a")
+	b := w.start("b", seeded(a))
+	if err := a.Update([]Route{route("counter", 1)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	await(t, 5*time.Second, w.whole)
+	got := b.Lookup("counter")
+	if len(got) != 1 || got[0].Relay != "a" || got[0].URL != at("a") || *got[0].Route != route("counter", 1) {
+		t.Fatalf("found %+v", got)
+	}
+	if len(a.Lookup("counter")) != 0 {
+		t.Error("the relay's own route is among the others'")
+	}
+	if err := a.Update([]Route{route("other", 2)}, []Key{route("counter", 1).Key}); err != nil {
+		t.Fatal(err)
+	}
+	await(t, 5*time.Second, w.whole)
+	if len(b.Lookup("counter")) != 0 {
+		t.Error("what was withdrawn is still found")
+	}
+	w.kill(a)
+	await(t, 10*time.Second, w.whole)
+}
+
+// TestLeaveTakesRoutesAlong at once, and the others say that the relay left.
+func TestLeaveTakesRoutesAlong(t *testing.T) {
+	leaktest.Check(t)
+	w := newWorld(t)
+	a := w.start("a")
+	b := w.start("b", seeded(a))
+	c := w.start("c", seeded(a))
+	if err := b.Update([]Route{route("counter", 1)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	await(t, 5*time.Second, w.whole)
+	begun := time.Now()
+	if err := b.Leave(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("Leave took %v", time.Since(begun))
+	for _, m := range []*Mesh{a, c} {
+		if len(m.Lookup("counter")) != 0 {
+			t.Errorf("%s still has the route of one that left", m.ID())
+		}
+	}
+	w.kill(b)
+	await(t, 5*time.Second, func() string {
+		for _, m := range a.Members() {
+			if m.ID == "b" && m.Status == Left {
+				return ""
+			}
+		}
+		return fmt.Sprintf("b has not left: %+v", a.Members())
+	})
+	if err := b.Leave(t.Context()); err == nil {
+		t.Error("Leave after Shutdown succeeds")
+	}
+}
+
+// TestLeaveInTime: one whose time is up before does not wait, and Shutdown waits for what it left undone.
+func TestLeaveInTime(t *testing.T) {
+	leaktest.Check(t)
+	w := newWorld(t)
+	a := w.start("a")
+	b := w.start("b", seeded(a))
+	await(t, 5*time.Second, w.whole)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := b.Leave(ctx); err == nil {
+		t.Error("Leave says that it is done")
+	}
+	w.kill(b)
+}
+
+// TestRestart: a relay that was killed and is back within moments has a new table, and what it had before is gone at once,
+// though serf still takes its former node for alive.
+func TestRestart(t *testing.T) {
+	leaktest.Check(t)
+	w := newWorld(t)
+	a := w.start("a")
+	b := w.start("b", seeded(a))
+	if err := b.SetRoutes([]Route{route("old", 1), route("same", 1)}); err != nil {
+		t.Fatal(err)
+	}
+	await(t, 5*time.Second, w.whole)
+	address := b.Address()
+	w.kill(b)
+	again := w.start("b", seeded(a), func(c *Config) { c.Bind = address })
+	if err := again.SetRoutes([]Route{route("new", 1), route("same", 1)}); err != nil {
+		t.Fatal(err)
+	}
+	await(t, 2*time.Second, func() string { return sees(a, w.living()) })
+	await(t, 10*time.Second, w.whole)
+	for _, m := range a.Members() {
+		if m.ID == "b" && m.Incarnation != again.Incarnation() {
+			t.Errorf("the former start is still listed: %+v", m)
+		}
+	}
+}
+
+// TestSnapshotRejoins: a relay without seeds finds the mesh by what it wrote down, though its former self has the same address.
+func TestSnapshotRejoins(t *testing.T) {
+	leaktest.Check(t)
+	w := newWorld(t)
+	a := w.start("a")
+	path := filepath.Join(t.TempDir(), "mesh.json")
+	b := w.start("b", seeded(a), func(c *Config) { c.Snapshot = path })
+	await(t, 5*time.Second, w.whole)
+	await(t, 5*time.Second, func() string {
+		if s, err := readSnapshot(path); err != nil || len(s.Peers) != 1 {
+			return fmt.Sprintf("the snapshot is %+v, %v", s, err)
+		}
+		return ""
+	})
+	address := b.Address()
+	w.kill(b)
+	w.start("b", func(c *Config) { c.Snapshot, c.Bind = path, address })
+	await(t, 10*time.Second, w.whole)
+}
+
+// TestSeedsThatAreDown are tried until they are there; the log says so once, and once that the mesh is joined.
+func TestSeedsThatAreDown(t *testing.T) {
+	leaktest.Check(t)
+	w := newWorld(t)
+	var log logged
+	w.start("b", func(c *Config) { c.Seeds, c.Logger = []string{at("a"), at("b")}, log.logger() })
+	await(t, 5*time.Second, func() string {
+		if log.count("no seed can be joined") != 1 {
+			return "the log does not say that no seed can be joined"
+		}
+		return ""
+	})
+	w.start("a")
+	await(t, 10*time.Second, w.whole)
+	await(t, 5*time.Second, func() string {
+		if log.count("joined the mesh") != 1 {
+			return "the log does not say that the mesh is joined"
+		}
+		return ""
+	})
+	if n := log.count("no seed can be joined"); n != 1 {
+		t.Errorf("the log says %d times that no seed can be joined", n)
+	}
+}
+
+// TestJoin by a relay's URL and by a gossip address; a failure names each.
+func TestJoin(t *testing.T) {
+	leaktest.Check(t)
+	w := newWorld(t)
+	a, b, c := w.start("a"), w.start("b"), w.start("c")
+	if err := a.Join(t.Context(), at("b")); err != nil {
+		t.Error(err)
+	}
+	if err := a.Join(t.Context(), at("nobody"), c.Address()); err != nil {
+		t.Error(err)
+	}
+	await(t, 5*time.Second, w.whole)
+	if err := b.Join(t.Context(), at("nobody"), "127.0.0.1:1", "nonsense"); err == nil {
+		t.Error("joining nobody succeeds")
+	} else {
+		t.Log(err)
+	}
+}
+
+// TestPartition: both sides go on, and are whole again after it.
+func TestPartition(t *testing.T) {
+	leaktest.Check(t)
+	w := newWorld(t)
+	a := w.start("a")
+	for _, id := range []string{"b", "c", "d", "e"} {
+		w.start(id, seeded(a))
+	}
+	for i, m := range w.living() {
+		if err := m.Update([]Route{route("shared", i), route(m.ID(), i)}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	await(t, 5*time.Second, w.whole)
+	w.split("d", "e")
+	await(t, 20*time.Second, func() string {
+		if n := len(a.Lookup("shared")); n != 2 {
+			return fmt.Sprintf("a sees %d relays with the name, not 2", n)
+		}
+		return ""
+	})
+	for i, m := range w.living() {
+		if err := m.Update([]Route{route("during", i)}, []Key{route(m.ID(), i).Key}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.heal()
+	begun := time.Now()
+	await(t, 20*time.Second, w.whole)
+	t.Logf("whole %v after the heal", time.Since(begun))
+}
+
+// TestReturnCostsNoPull: a relay that only seemed dead has its table where it was.
+func TestReturnCostsNoPull(t *testing.T) {
+	leaktest.Check(t)
+	w := newWorld(t)
+	a := w.start("a")
+	b := w.start("b", seeded(a))
+	if err := b.Update([]Route{route("counter", 1)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	await(t, 5*time.Second, w.whole)
+	w.split("b")
+	await(t, 10*time.Second, func() string {
+		if len(a.Lookup("counter")) != 0 {
+			return "the route of a relay that can't be reached is still there"
+		}
+		return ""
+	})
+	pulls := a.Counts().Pulls
+	w.heal()
+	await(t, 10*time.Second, w.whole)
+	if now := a.Counts().Pulls; now != pulls {
+		t.Errorf("the return took %d pulls", now-pulls)
+	}
+}
+
+// TestTwins: two relays of the same id are said to be wrong.
+func TestTwins(t *testing.T) {
+	leaktest.Check(t)
+	w := newWorld(t)
+	var log logged
+	a := w.start("a", func(c *Config) { c.Logger = log.logger() })
+	w.start("a", seeded(a), func(c *Config) { c.URL = at("a2") })
+	await(t, 5*time.Second, func() string {
+		if log.count("another relay has the same id") != 1 {
+			return "the log does not say that two relays have one id"
+		}
+		return ""
+	})
+}

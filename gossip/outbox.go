@@ -1,0 +1,132 @@
+package gossip
+
+import (
+	"sync"
+	"time"
+)
+
+// party is a relay that is told of changes.
+type party struct {
+	seen     sighting
+	acked    uint64 // the version that it is known to have been told of
+	tried    uint64 // the version that it was last sent
+	under    bool   // a push is under way
+	failures int    // in a row
+	not      time.Time
+}
+
+// push is a delta for one relay.
+type push struct {
+	relay       string
+	incarnation uint64 // the receiver's
+	url         string
+	version     uint64 // to which the delta leads
+	body        []byte // must not be changed
+}
+
+// outbox is who is to be told of what. A push is an attempt to be faster than the tag: one that fails is not repeated before
+// the next change. It is safe for concurrent use.
+type outbox struct {
+	ledger *ledger
+	chance func(time.Duration) time.Duration
+
+	mu      sync.Mutex
+	parties map[string]*party
+}
+
+// The times between pushes to a relay that does not take them.
+const (
+	pushRetry    = time.Second
+	pushRetryMax = 30 * time.Second
+)
+
+func newOutbox(l *ledger, chance func(time.Duration) time.Duration) *outbox {
+	return &outbox{ledger: l, chance: chance, parties: make(map[string]*party)}
+}
+
+// observe takes serf's view.
+func (o *outbox) observe(view map[string]sighting) {
+	version := o.ledger.version()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for id := range o.parties {
+		if !view[id].living {
+			delete(o.parties, id)
+		}
+	}
+	for id, s := range view {
+		if !s.living || s.URL == "" {
+			continue
+		}
+		p := o.parties[id]
+		if p == nil || p.seen.Incarnation != s.Incarnation {
+			// It pulls what is there now.
+			p = &party{acked: version, tried: version}
+			o.parties[id] = p
+		}
+		p.seen = s
+	}
+}
+
+// due returns up to n pushes whose time has come. Each must be brought to an end by done.
+func (o *outbox) due(now time.Time, n int) []push {
+	version := o.ledger.version()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var list []push
+	for id, p := range o.parties {
+		if len(list) >= n {
+			break
+		}
+		if p.under || p.tried >= version || p.not.After(now) {
+			continue
+		}
+		body, to := o.ledger.answer(Query{Incarnation: o.ledger.incarnation, Since: p.acked})
+		p.under, p.tried = true, to
+		list = append(list, push{id, p.seen.Incarnation, p.seen.URL, to, body})
+	}
+	return list
+}
+
+// done takes how a push ended.
+func (o *outbox) done(now time.Time, sent push, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	p := o.parties[sent.relay]
+	if p == nil || p.seen.Incarnation != sent.incarnation {
+		return
+	}
+	p.under = false
+	if err != nil {
+		p.not = now.Add(backoff(pushRetry, pushRetryMax, p.failures, o.chance))
+		p.failures++
+		return
+	}
+	p.acked, p.failures = max(p.acked, sent.version), 0
+}
+
+// next is when due has something to return; ok is false if all is told or under way.
+func (o *outbox) next() (at time.Time, ok bool) {
+	version := o.ledger.version()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, p := range o.parties {
+		if !p.under && p.tried < version && (!ok || p.not.Before(at)) {
+			at, ok = p.not, true
+		}
+	}
+	return at, ok
+}
+
+// settled tells that everybody was told, or did not take it.
+func (o *outbox) settled() bool {
+	version := o.ledger.version()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, p := range o.parties {
+		if p.under || p.tried < version && p.failures == 0 {
+			return false
+		}
+	}
+	return true
+}
