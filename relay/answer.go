@@ -121,7 +121,7 @@ func (x *exchange) stream(d *download) {
 		d.relay.metrics.held.Add(d.keeps)
 	}
 	x.streaming = true
-	x.http.Response.SetBodyStream(d, int(d.size))
+	x.http.Response.SetBodyStream(d, int(d.size)) // less than zero is not known
 }
 
 // download is a large answer on its way to the caller. While the caller reads quickly it goes from the server's memory into
@@ -140,6 +140,7 @@ type download struct {
 	copied  []byte       // the part that is being written, where it has to be a copy
 	file    *spoolFile   // the rest, if it waits there
 	source  io.Reader    // what is read where there are no pieces, or no more
+	after   func()       // called at the end, or nil
 	closed  atomic.Bool
 }
 
@@ -236,6 +237,9 @@ func (d *download) Close() error {
 	d.release()
 	if d.file != nil {
 		d.file.Close()
+	}
+	if d.after != nil {
+		d.after()
 	}
 	d.relay.inFlight.Add(-1)
 	return nil

@@ -74,6 +74,9 @@ type Config struct {
 	// 1 KiB/s on average after that time. Default 30 s.
 	StallTimeout time.Duration
 
+	// Mesh, where set, is how the relay finds others. Default: it is alone.
+	Mesh *MeshConfig
+
 	// SpoolDir is where the bodies of slow peers wait, in files that have no names. Default /var/tmp.
 	SpoolDir string
 	// MaxSpool bounds those files, all together. Default 16 GiB.

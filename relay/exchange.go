@@ -11,6 +11,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/ctwo-go/c2/gossip"
 	"github.com/ctwo-go/c2/internal/jsonvalue"
 	"github.com/ctwo-go/c2/internal/relayapi"
 	"github.com/ctwo-go/c2/ipc"
@@ -29,6 +30,7 @@ type exchange struct {
 	args            []byte // the arguments in CBOR, if they are small
 	upload          *upload
 	streaming       bool // the answer's end comes later, and gives the slot back
+	keepContext     bool // and so does that of the context
 	callCtx         context.Context
 	cancel          context.CancelFunc
 }
@@ -85,7 +87,7 @@ func (x *exchange) run() error {
 	if err := x.readHeader(); err != nil {
 		return err
 	}
-	routes, err := x.routes()
+	routes, remotes, err := x.candidates()
 	if err != nil {
 		return err
 	}
@@ -98,7 +100,11 @@ func (x *exchange) run() error {
 	if err := x.readArgs(); err != nil {
 		return err
 	}
-	return x.tryAll(routes)
+	err = x.tryAll(routes)
+	if len(remotes) > 0 && (len(routes) == 0 || err != nil && x.mayGoOn(asError(err))) {
+		err = x.forward(remotes)
+	}
+	return err
 }
 
 // readHeader reads what the request says of its and the answer's form.
@@ -135,20 +141,23 @@ var (
 	headerTimeout  = []byte(relayapi.HeaderTimeout)
 )
 
-// routes are the candidates that the request takes.
-func (x *exchange) routes() ([]*route, error) {
-	routes := x.relay.candidates(x.name)
+// candidates are the routes that the request takes, those of this relay's servers and those of others.
+func (x *exchange) candidates() (routes []*route, remotes []gossip.Candidate, err error) {
+	routes, remotes = x.relay.candidates(x.name), x.remotes()
 	if x.wanted != 0 {
 		i := slices.IndexFunc(routes, func(rt *route) bool { return rt.id == x.wanted })
-		if i < 0 {
-			return nil, &ipc.Error{Code: ipc.CodeStale, Message: fmt.Sprintf("no resource of this name has the id %016x", x.wanted)}
+		if i >= 0 {
+			return routes[i : i+1], nil, nil
 		}
-		return routes[i : i+1], nil
+		if len(remotes) == 0 {
+			return nil, nil, &ipc.Error{Code: ipc.CodeStale, Message: fmt.Sprintf("no resource of this name has the id %016x", x.wanted)}
+		}
+		routes = nil
 	}
-	if len(routes) == 0 {
-		return nil, notFound(x.name)
+	if len(routes)+len(remotes) == 0 {
+		return nil, nil, notFound(x.name)
 	}
-	return routes, nil
+	return routes, remotes, nil
 }
 
 func (x *exchange) timeout() (time.Duration, error) {
@@ -179,7 +188,9 @@ func (x *exchange) end() {
 	if c, _ := connOf(x.http.Conn()); c != nil {
 		c.end()
 	}
-	x.cancel()
+	if !x.keepContext {
+		x.cancel()
+	}
 }
 
 // readArgs reads a body that is small or JSON, and prepares to read any other.

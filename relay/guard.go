@@ -72,6 +72,17 @@ func (g *guard) mayAnnounce(ctx *fasthttp.RequestCtx) error {
 	return nil
 }
 
+// mayTell is nil if the request may come from another relay. Those of a mesh without tokens are on hosts of their own.
+func (g *guard) mayTell(ctx *fasthttp.RequestCtx) error {
+	if err := g.checkOrigin(ctx); err != nil {
+		return err
+	}
+	if g.announce.set && !g.announce.shows(&ctx.Request.Header) {
+		return errToken
+	}
+	return nil
+}
+
 // errToken is answered with 401.
 var errToken = &ipc.Error{Code: ipc.CodeDenied, Message: "the relay wants a token: send Authorization: Bearer TOKEN (C2_TOKEN)"}
 

@@ -74,6 +74,7 @@ type host struct {
 	dir   string
 	relay *relay.Relay
 	url   string
+	token string
 	http  *http.Client
 }
 
@@ -84,10 +85,6 @@ func newHost(t testing.TB, config relay.Config) *host {
 	if config.ID == "" {
 		config.ID = "r1"
 	}
-	var err error
-	if h.relay, err = relay.New(config); err != nil {
-		t.Fatal(err)
-	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -95,6 +92,13 @@ func newHost(t testing.TB, config relay.Config) *host {
 	h.url = "http://" + ln.Addr().String()
 	if config.TLS != nil {
 		h.url = "https://" + ln.Addr().String()
+	}
+	h.token = config.Token
+	if config.Mesh != nil {
+		config.URL = h.url
+	}
+	if h.relay, err = relay.New(config); err != nil {
+		t.Fatal(err)
 	}
 	served := make(chan error, 1)
 	go func() { served <- h.relay.Serve(ln) }()
@@ -201,6 +205,9 @@ func (h *host) request(verb, path, typ string, body []byte) *http.Request {
 	}
 	if typ != "" {
 		req.Header.Set("Content-Type", typ)
+	}
+	if h.token != "" {
+		req.Header.Set("Authorization", "Bearer "+h.token)
 	}
 	return req
 }

@@ -47,7 +47,10 @@ func writeProblem(ctx *fasthttp.RequestCtx, err error, resource, method []byte) 
 	e := asError(err)
 	p := relayapi.NewProblem(e)
 	var special *problem
+	var from *foreign
 	switch {
+	case errors.As(err, &from):
+		*p = *from.problem
 	case errors.As(err, &special):
 		p.Status, p.Title = special.status, special.title
 	case e == errToken:

@@ -30,6 +30,7 @@ type Relay struct {
 	conns       *connTable
 	metrics     *metrics
 	http        *fasthttp.Server
+	mesh        *mesh // nil if the relay is alone
 
 	inFlight atomic.Int64
 	draining atomic.Bool
@@ -40,7 +41,8 @@ type Relay struct {
 	routes  int
 }
 
-// New makes a relay that serves nothing yet. Settings that are wrong are an error that names each.
+// New makes a relay that serves nothing yet; one of a mesh begins to look for the others. Settings that are wrong are an error
+// that names each. Shutdown ends it, also if it has never served.
 func New(config Config) (*Relay, error) {
 	c, err := config.withDefaults()
 	if err != nil {
@@ -55,6 +57,10 @@ func New(config Config) (*Relay, error) {
 	r.conns = newConnTable(c.MaxConns, c.StallTimeout)
 	r.metrics = newMetrics(r)
 	r.http = r.newServer()
+	if err := r.startMesh(); err != nil {
+		r.conns.stop()
+		return nil, err
+	}
 	return r, nil
 }
 
@@ -92,6 +98,7 @@ func (r *Relay) Serve(ln net.Listener) error {
 // returns the context's error if that cut calls off. It is called once.
 func (r *Relay) Shutdown(ctx context.Context) error {
 	r.draining.Store(true)
+	r.mesh.leave(ctx) // first: calls that others send here are still answered meanwhile
 	err := r.http.ShutdownWithContext(ctx)
 	if ctx.Err() != nil {
 		r.conns.cancelAll()

@@ -120,6 +120,10 @@ func (r *Relay) dispatch(ctx *fasthttp.RequestCtx, at *target) error {
 		return r.forServers(ctx, verb, fasthttp.MethodPost, func() error { return r.serveAnnouncement(ctx) })
 	case at.base == relayapi.PathRoutes:
 		return r.forServers(ctx, verb, fasthttp.MethodDelete, func() error { return r.serveWithdrawal(ctx, at.name, at.query) })
+	case at.base == relayapi.PathTable:
+		return r.serveTable(ctx, verb, at.query)
+	case at.base == relayapi.PathMembers:
+		return r.serveMembers(ctx, verb)
 	case verb != fasthttp.MethodGet && verb != fasthttp.MethodHead:
 		return wrongVerb(ctx, fasthttp.MethodGet)
 	case at.base == relayapi.PathHealth:
@@ -144,8 +148,6 @@ func (r *Relay) serveView(ctx *fasthttp.RequestCtx, at *target, named bool) erro
 		return r.serveResolution(ctx, at.name)
 	case at.base == baseStats && named:
 		return r.serveStats(ctx, at.name)
-	case at.base == relayapi.PathMembers:
-		return r.serveMembers(ctx)
 	case at.base == relayapi.PathMetrics:
 		return r.serveMetrics(ctx)
 	}

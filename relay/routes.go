@@ -64,6 +64,7 @@ func (r *Relay) addLocked(rt *route) {
 	e := r.names[rt.name]
 	old := rt.server.routes[rt.name]
 	rt.server.routes[rt.name] = rt
+	r.mesh.put(rt)
 	if i := slices.Index(e.routes, old); old != nil && i >= 0 {
 		e.routes = slices.Clone(e.routes)
 		e.routes[i] = rt
@@ -75,6 +76,7 @@ func (r *Relay) addLocked(rt *route) {
 
 func (r *Relay) removeLocked(rt *route) {
 	delete(rt.server.routes, rt.name)
+	r.mesh.remove(rt)
 	e := r.names[rt.name]
 	if e == nil {
 		return
@@ -122,12 +124,16 @@ func (r *Relay) line(rt *route) relayapi.Route {
 		Name: rt.name, Contract: rt.desc.Contract, Namespace: rt.desc.Namespace, Version: rt.desc.Version,
 		Place: r.place(rt), Calls: rt.figures.calls(),
 	}
+	line.Reads, line.Writes = rt.accesses()
+	return line
+}
+
+// accesses counts the methods that read and those that write.
+func (rt *route) accesses() (reads, writes int) {
 	for i := range rt.desc.Methods {
 		if rt.desc.Methods[i].Access == "read" {
-			line.Reads++
-		} else {
-			line.Writes++
+			reads++
 		}
 	}
-	return line
+	return reads, len(rt.desc.Methods) - reads
 }

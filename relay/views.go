@@ -34,6 +34,10 @@ func (r *Relay) serveList(ctx *fasthttp.RequestCtx) error {
 	for _, rt := range r.listRoutes() {
 		list.Resources = append(list.Resources, r.line(rt))
 	}
+	others := r.mesh.list()
+	for i := range others {
+		list.Resources = append(list.Resources, remoteLine(&others[i]))
+	}
 	return writeJSON(ctx, list)
 }
 
@@ -46,19 +50,22 @@ type described struct {
 func (r *Relay) serveDescriptor(ctx *fasthttp.RequestCtx, name []byte) error {
 	routes := r.candidates(name)
 	if len(routes) == 0 {
-		return notFound(name)
+		return r.serveElsewhere(ctx, relayapi.PathResources+"/", name)
 	}
 	return writeJSON(ctx, described{routes[0].idText(), routes[0].desc})
 }
 
 func (r *Relay) serveResolution(ctx *fasthttp.RequestCtx, name []byte) error {
-	routes := r.candidates(name)
-	if len(routes) == 0 {
+	routes, others := r.candidates(name), r.mesh.lookup(string(name))
+	if len(routes)+len(others) == 0 {
 		return notFound(name)
 	}
 	found := relayapi.Resolution{Name: string(name)}
 	for _, rt := range routes {
 		found.Candidates = append(found.Candidates, r.place(rt))
+	}
+	for i := range others {
+		found.Candidates = append(found.Candidates, remotePlace(&others[i]))
 	}
 	return writeJSON(ctx, found)
 }
@@ -66,17 +73,11 @@ func (r *Relay) serveResolution(ctx *fasthttp.RequestCtx, name []byte) error {
 func (r *Relay) serveStats(ctx *fasthttp.RequestCtx, name []byte) error {
 	routes := r.candidates(name)
 	if len(routes) == 0 {
-		return notFound(name)
+		return r.serveElsewhere(ctx, relayapi.PathStats, name)
 	}
 	s := routes[0].figures.stats()
 	s.Name, s.Relay, s.Since = string(name), r.config.ID, r.since.UTC().Format(time.RFC3339)
 	return writeJSON(ctx, s)
-}
-
-func (r *Relay) serveMembers(ctx *fasthttp.RequestCtx) error {
-	routes, _ := r.sizes()
-	own := relayapi.Member{ID: r.config.ID, URL: r.config.URL, Status: "alive", Incarnation: r.incarnation, Routes: routes}
-	return writeJSON(ctx, relayapi.Members{Relay: r.config.ID, Members: []relayapi.Member{own}})
 }
 
 // maxAnnouncement bounds an announcement's bytes: with names of usual lengths, some hundred thousand resources.

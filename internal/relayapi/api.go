@@ -21,6 +21,7 @@ const (
 	PathStats     = "/v1/stats/"
 	PathRoutes    = "/v1/routes"
 	PathMembers   = "/v1/members"
+	PathTable     = "/v1/table" // a relay's route table, for other relays
 	PathHealth    = "/healthz"
 	PathReady     = "/readyz"
 	PathMetrics   = "/metrics"
@@ -115,6 +116,11 @@ type Latency struct {
 	P90 float64 `json:"p90"`
 	P99 float64 `json:"p99"`
 	Max float64 `json:"max"`
+}
+
+// Joining asks a relay to join the mesh of others: host:port of their gossip, or their URLs. One that can be joined is enough.
+type Joining struct {
+	Addresses []string `json:"addresses"`
 }
 
 // Members are the relays of a mesh, the one that answers among them.

@@ -1,0 +1,344 @@
+package relay
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/ctwo-go/c2/gossip"
+	"github.com/ctwo-go/c2/internal/relayapi"
+	"github.com/ctwo-go/c2/ipc"
+)
+
+// MeshConfig says how a relay finds others.
+type MeshConfig struct {
+	// Bind and Advertise are host:port where the relay gossips, and where others reach that; see [gossip.Config].
+	Bind, Advertise string
+	// Seeds are relays to join, by URL or by the host:port of their gossip.
+	Seeds []string
+	// Keys encrypt the gossip, the first of them; each has 16, 24 or 32 bytes. Default: it is not encrypted.
+	Keys [][]byte
+	// Snapshot is a file by which the relay finds the mesh again after a restart. Default: none.
+	Snapshot string
+	// TLS is for the connections to other relays, whose tokens are the relay's own. Default: the system's authorities.
+	TLS *tls.Config
+	// Tuning is how fast things go.
+	Tuning gossip.Tuning
+}
+
+// mesh is the relay's side of the mesh: how it talks to other relays, and what it knows of them. A nil *mesh knows of none.
+type mesh struct {
+	relay    *Relay
+	members  *gossip.Mesh
+	http     *http.Client
+	announce string // the token for changes
+	call     string // the token for everything else
+}
+
+func (r *Relay) startMesh() error {
+	c := r.config.Mesh
+	if c == nil {
+		return nil
+	}
+	if r.config.URL == "" {
+		return errors.New("a relay of a mesh needs a URL by which the others reach it (--advertise-url)")
+	}
+	m := &mesh{relay: r, call: r.config.Token, announce: r.config.AnnounceToken}
+	m.http = &http.Client{
+		Transport: &http.Transport{
+			TLSClientConfig: c.TLS, MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute,
+			DisableCompression: true, WriteBufferSize: smallBody, ReadBufferSize: smallBody,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	var err error
+	m.members, err = gossip.Start(gossip.Config{
+		ID: r.config.ID, URL: strings.TrimSuffix(r.config.URL, "/"), Bind: c.Bind, Advertise: c.Advertise, Seeds: c.Seeds, Keys: c.Keys,
+		Snapshot: c.Snapshot, Tuning: c.Tuning, Logger: r.log, Limits: gossip.Limits{Routes: r.config.MaxRoutes},
+		Resolve: m.resolve, Fetch: m.fetch, Push: m.push,
+	})
+	if err != nil {
+		return fmt.Errorf("mesh: %w", err)
+	}
+	r.mesh = m
+	return nil
+}
+
+// leave tells the others that the relay goes, and ends the gossip.
+func (m *mesh) leave(ctx context.Context) {
+	if m == nil {
+		return
+	}
+	if err := m.members.Leave(ctx); err != nil {
+		m.relay.log.Warn().Err(err).Msg("leaving the mesh")
+	}
+	if err := m.members.Shutdown(); err != nil {
+		m.relay.log.Warn().Err(err).Msg("leaving the mesh")
+	}
+	m.http.CloseIdleConnections()
+}
+
+// routeOf is a route as other relays know it.
+func routeOf(rt *route) gossip.Route {
+	reads, writes := rt.accesses()
+	return gossip.Route{
+		Key: keyOf(rt), ID: rt.idText(), Contract: clip(rt.desc.Contract, maxName), Namespace: clip(rt.desc.Namespace, maxName),
+		Version: clip(rt.desc.Version, maxShort), Reads: uint32(reads), Writes: uint32(writes),
+	}
+}
+
+func keyOf(rt *route) gossip.Key { return gossip.Key{Name: rt.name, Instance: rt.server.instance} }
+
+// maxShort bounds a version in gossip.
+const maxShort = 128
+
+func clip(s string, n int) string {
+	if len(s) > n {
+		return s[:n]
+	}
+	return s
+}
+
+// put tells the mesh of a route, and remove that it is gone. The relay's mu is held, so that the changes come in order.
+func (m *mesh) put(rt *route) { m.update([]gossip.Route{routeOf(rt)}, nil) }
+
+func (m *mesh) remove(rt *route) { m.update(nil, []gossip.Key{keyOf(rt)}) }
+
+func (m *mesh) update(put []gossip.Route, remove []gossip.Key) {
+	if m == nil {
+		return
+	}
+	if err := m.members.Update(put, remove); err != nil {
+		m.relay.log.Warn().Err(err).Msg("a route is not known to other relays")
+	}
+}
+
+// lookup finds a name at other relays.
+func (m *mesh) lookup(name string) []gossip.Candidate {
+	if m == nil {
+		return nil
+	}
+	return m.members.Lookup(name)
+}
+
+func remotePlace(c *gossip.Candidate) relayapi.Place {
+	return relayapi.Place{Relay: c.Relay, URL: c.URL, Instance: c.Instance, ID: c.ID}
+}
+
+func remoteLine(c *gossip.Candidate) relayapi.Route {
+	return relayapi.Route{
+		Name: c.Name, Contract: c.Contract, Namespace: c.Namespace, Version: c.Version,
+		Place: remotePlace(c), Reads: int(c.Reads), Writes: int(c.Writes),
+	}
+}
+
+// list are the routes of all other relays.
+func (m *mesh) list() []gossip.Candidate {
+	if m == nil {
+		return nil
+	}
+	return m.members.All()
+}
+
+// ask makes a request of another relay, and returns its answer of at most limit bytes.
+func (m *mesh) ask(ctx context.Context, verb, url, token string, body io.Reader, limit int) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, verb, url, body)
+	if err != nil {
+		return nil, err
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	req.Header.Set(relayapi.HeaderVia, m.relay.config.ID)
+	resp, err := m.http.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, int64(limit)+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case len(answer) > limit:
+		return nil, fmt.Errorf("%s answered with more than %d bytes", url, limit)
+	case resp.StatusCode/100 != 2:
+		return nil, relayapi.ParseProblem(resp.StatusCode, answer).Err()
+	}
+	return answer, nil
+}
+
+// resolve asks the relay at a URL for its gossip address.
+func (m *mesh) resolve(ctx context.Context, relayURL string) (string, error) {
+	body, err := m.ask(ctx, http.MethodGet, base(relayURL)+relayapi.PathMembers, m.call, nil, maxAnnouncement)
+	if err != nil {
+		return "", err
+	}
+	var list relayapi.Members
+	if err := json.Unmarshal(body, &list); err != nil {
+		return "", fmt.Errorf("%s does not answer as a relay: %w", relayURL, err)
+	}
+	for _, member := range list.Members {
+		if member.ID == list.Relay && member.Gossip != "" {
+			return member.Gossip, nil
+		}
+	}
+	return "", fmt.Errorf("%s is a relay without a mesh; give it --gossip-bind or --seeds", relayURL)
+}
+
+func (m *mesh) fetch(ctx context.Context, relayURL string, q gossip.Query) ([]byte, error) {
+	query := url.Values{"incarnation": {strconv.FormatUint(q.Incarnation, 10)}, "since": {strconv.FormatUint(q.Since, 10)}}
+	return m.ask(ctx, http.MethodGet, base(relayURL)+relayapi.PathTable+"?"+query.Encode(), m.call, nil, m.tableBytes())
+}
+
+func (m *mesh) push(ctx context.Context, relayURL string, delta []byte) error {
+	_, err := m.ask(ctx, http.MethodPost, base(relayURL)+relayapi.PathTable, m.announce, strings.NewReader(string(delta)), smallBody)
+	return err
+}
+
+// tableBytes bounds what another relay may send of its table.
+func (m *mesh) tableBytes() int { return gossip.Limits{Routes: m.relay.config.MaxRoutes}.DeltaBytes() }
+
+func base(relayURL string) string { return strings.TrimSuffix(relayURL, "/") }
+
+var errNoMesh = &ipc.Error{Code: ipc.CodeUnsupported, Message: "this relay is in no mesh (--gossip-bind, --seeds)"}
+
+// serveTable answers another relay that asks for the table, or tells of its own.
+func (r *Relay) serveTable(ctx *fasthttp.RequestCtx, verb string, query []byte) error {
+	if r.mesh == nil {
+		return errNoMesh
+	}
+	if verb == fasthttp.MethodPost {
+		return r.takeTable(ctx)
+	}
+	if err := r.guard.mayCall(ctx); err != nil {
+		return err
+	}
+	q, err := parseQuery(query)
+	if err != nil {
+		return err
+	}
+	ctx.Response.Header.SetContentType("application/octet-stream")
+	ctx.Response.SetBodyRaw(r.mesh.members.Table(q))
+	return nil
+}
+
+func parseQuery(query []byte) (q gossip.Query, err error) {
+	values, err := url.ParseQuery(string(query))
+	if err == nil {
+		q.Incarnation, err = strconv.ParseUint(values.Get("incarnation"), 10, 64)
+	}
+	if err == nil {
+		q.Since, err = strconv.ParseUint(values.Get("since"), 10, 64)
+	}
+	if err != nil {
+		return q, &ipc.Error{Code: ipc.CodeInvalid, Message: fmt.Sprintf("query %.80q: want incarnation=N&since=N", query)}
+	}
+	return q, nil
+}
+
+// takeTable takes what another relay tells of its table. It is believed for as long as what serf says of that relay bears it out.
+func (r *Relay) takeTable(ctx *fasthttp.RequestCtx) error {
+	if err := r.guard.mayTell(ctx); err != nil {
+		return err
+	}
+	body, err := r.readBody(ctx, nil, int64(r.mesh.tableBytes()))
+	if err != nil {
+		return err
+	}
+	if err := r.mesh.members.Receive(body); err != nil {
+		return &ipc.Error{Code: ipc.CodeInvalid, Message: err.Error()}
+	}
+	ctx.SetStatusCode(fasthttp.StatusNoContent)
+	return nil
+}
+
+// serveMembers lists the relays of the mesh, or has the relay join one or leave it.
+func (r *Relay) serveMembers(ctx *fasthttp.RequestCtx, verb string) error {
+	switch verb {
+	case fasthttp.MethodPost, fasthttp.MethodDelete:
+		if err := r.guard.mayAnnounce(ctx); err != nil {
+			return err
+		}
+		if r.mesh == nil {
+			return errNoMesh
+		}
+		if verb == fasthttp.MethodDelete {
+			r.mesh.depart()
+			ctx.SetStatusCode(fasthttp.StatusNoContent)
+			return nil
+		}
+		return r.joinMesh(ctx)
+	case fasthttp.MethodGet, fasthttp.MethodHead:
+		if err := r.guard.mayCall(ctx); err != nil {
+			return err
+		}
+		return writeJSON(ctx, r.members())
+	}
+	return wrongVerb(ctx, "GET, POST, DELETE")
+}
+
+// maxJoining bounds a request to join.
+const maxJoining = 64 << 10
+
+func (r *Relay) joinMesh(ctx *fasthttp.RequestCtx) error {
+	if err := wantType(ctx, relayapi.TypeJSON); err != nil {
+		return err
+	}
+	body, err := r.readBody(ctx, nil, maxJoining)
+	if err != nil {
+		return err
+	}
+	var j relayapi.Joining
+	if err := json.Unmarshal(body, &j); err != nil || len(j.Addresses) == 0 {
+		return &ipc.Error{Code: ipc.CodeInvalid, Message: `want {"addresses": ["http://host:port"]}`}
+	}
+	wait, cancel := context.WithTimeout(context.Background(), announceTimeout)
+	defer cancel()
+	if err := r.mesh.members.Join(wait, j.Addresses...); err != nil {
+		return &ipc.Error{Code: ipc.CodeUnavailable, Message: err.Error()}
+	}
+	return writeJSON(ctx, r.members())
+}
+
+// leaveTimeout bounds how long leaving a mesh may take.
+const leaveTimeout = 8 * time.Second
+
+// depart leaves the mesh while the relay goes on alone. It does not wait.
+func (m *mesh) depart() {
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
+		defer cancel()
+		if err := m.members.Leave(ctx); err != nil {
+			m.relay.log.Warn().Err(err).Msg("leaving the mesh")
+		}
+	}()
+}
+
+func (r *Relay) members() relayapi.Members {
+	list := relayapi.Members{Relay: r.config.ID}
+	if r.mesh == nil {
+		routes, _ := r.sizes()
+		list.Members = []relayapi.Member{{ID: r.config.ID, URL: r.config.URL, Status: "alive", Incarnation: r.incarnation, Routes: routes}}
+		return list
+	}
+	for _, m := range r.mesh.members.Members() {
+		one := relayapi.Member{
+			ID: m.ID, URL: m.URL, Gossip: m.Gossip, Status: string(m.Status), Version: m.Version, Routes: m.Routes, RTT: m.RTT.Seconds(),
+		}
+		if m.Incarnation > 0 {
+			one.Incarnation = strconv.FormatUint(m.Incarnation, 10)
+		}
+		list.Members = append(list.Members, one)
+	}
+	return list
+}
