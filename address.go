@@ -1,6 +1,8 @@
 package c2
 
 import (
+	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/ctwo-go/c2/ipc"
@@ -16,18 +18,54 @@ const (
 	schemeHTTP
 )
 
-// parseAddress tells what kind an address is of.
-func parseAddress(address string) (scheme, error) {
+// parseAddress tells what kind an address is of, and how it is to be written.
+func parseAddress(address string) (scheme, string, error) {
 	switch {
-	case address == "" || address == "thread://":
-		return schemeThread, nil
+	case address == "thread://":
+		return schemeThread, address, nil
 	case strings.HasPrefix(address, ipc.Scheme):
 		if _, err := ipc.SocketPath(address); err != nil {
-			return 0, newError(CodeInvalid, "%v", err)
+			return 0, "", newError(CodeInvalid, "%v", err)
 		}
-		return schemeIPC, nil
+		return schemeIPC, address, nil
 	case strings.HasPrefix(address, "http://"), strings.HasPrefix(address, "https://"):
-		return schemeHTTP, nil
+		address, err := parseRelayURL(address)
+		return schemeHTTP, address, err
 	}
-	return 0, newError(CodeInvalid, "address %q: %s", address, addressForms)
+	return 0, "", newError(CodeInvalid, "address %q: %s", address, addressForms)
+}
+
+// parseRelayURL returns the URL of a relay in the one form that all who mean that relay write: scheme, host and port.
+func parseRelayURL(text string) (string, error) {
+	u, err := url.Parse(text)
+	if err != nil || !isRelayURL(u) {
+		return "", newError(CodeInvalid, "relay %q: want http://host:port or https://host:port, and nothing behind it", redacted(u, text))
+	}
+	return strings.ToLower(u.Scheme + "://" + u.Host), nil
+}
+
+func isRelayURL(u *url.URL) bool {
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	return (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil &&
+		(u.Path == "" || u.Path == "/") && u.RawQuery == "" && !u.ForceQuery && u.Fragment == "" &&
+		(err == nil && port > 0 || u.Port() == "" && !strings.HasSuffix(u.Host, ":"))
+}
+
+// redacted is the URL without a password that may be in it: errors are logged. u is nil if it can't be read.
+func redacted(u *url.URL, text string) string {
+	switch {
+	case u != nil:
+		return u.Redacted()
+	case strings.Contains(text, "@"):
+		return "…" + text[strings.LastIndex(text, "@"):]
+	}
+	return text
+}
+
+// pathSegment is a name as one segment of a URL's path. A dot or two would be taken for a way through the path.
+func pathSegment(name string) string {
+	if name == "." || name == ".." {
+		return strings.ReplaceAll(name, ".", "%2E")
+	}
+	return url.PathEscape(name)
 }

@@ -2,12 +2,14 @@ package c2
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -25,6 +27,9 @@ type nodeConfig struct {
 	memory       *MemoryConfig
 	polling      *time.Duration
 	sharing      *bool // whether there is shared memory
+	relay        *string
+	token        *string
+	tls          *tls.Config
 	logger       *zerolog.Logger
 }
 
@@ -36,6 +41,9 @@ type settings struct {
 	maxPayload   int64
 	memory       MemoryConfig
 	polling      time.Duration
+	relay        string      // empty: there is none
+	token        string      // empty: there is none
+	tls          *tls.Config // nil: the defaults
 	logger       zerolog.Logger
 }
 
@@ -59,6 +67,9 @@ func (c *nodeConfig) resolve() (settings, error) {
 	}
 	s.memory = r.memory(c.memory, c.sharing)
 	s.polling = setting(&r, c.polling, "C2_IPC_POLL", ipc.DefaultPoll, "a duration like 50us, or 0 for none", parseDuration)
+	s.relay = r.relay(c.relay)
+	s.token = r.token(c.token)
+	s.tls = r.tls(c.tls)
 	level := fromVariable(&r, "C2_LOG_LEVEL", zerolog.WarnLevel, "debug, info, warn, error or disabled", parseLevel)
 	if c.logger != nil {
 		s.logger = *c.logger
@@ -129,6 +140,44 @@ func (r *resolver) checkAddress(source, address string) {
 	if _, err := ipc.SocketPath(address); address != "" && err != nil {
 		r.faults = append(r.faults, fmt.Errorf("%s: %w", source, err))
 	}
+}
+
+// relay finds the URL of the node's relay. Empty is none.
+func (r *resolver) relay(option *string) string {
+	variable, _ := r.lookup("C2_RELAY")
+	url := r.relayURL("C2_RELAY", variable)
+	if option != nil {
+		url = r.relayURL("RelayURL", *option)
+	}
+	return url
+}
+
+func (r *resolver) relayURL(source, text string) string {
+	if text == "" {
+		return ""
+	}
+	url, err := parseRelayURL(text)
+	if err != nil {
+		r.faults = append(r.faults, fmt.Errorf("%s: %s", source, err.(*Error).Message))
+	}
+	return url
+}
+
+// token finds what the node shows to relays. A fault does not print it.
+func (r *resolver) token(option *string) string {
+	token, _ := r.lookup("C2_TOKEN")
+	const want = "letters, digits and signs of ASCII, without spaces"
+	r.check("C2_TOKEN", isToken(token), want)
+	if option != nil {
+		token = *option
+		r.check("Token", isToken(token), want)
+	}
+	return token
+}
+
+// isToken tells whether a header can carry s.
+func isToken(s string) bool {
+	return !strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c >= 0x7f })
 }
 
 // setting is the value of one setting: the option's, else the variable's, else the default. A variable that is wrong is a

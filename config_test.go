@@ -22,6 +22,7 @@ func settings(t *testing.T, environment map[string]string, dotenv string) {
 	for _, name := range []string{
 		"C2_ADDRESS", "C2_CALL_TIMEOUT", "C2_DRAIN_TIMEOUT", "C2_MAX_PAYLOAD", "C2_LOG_LEVEL", "C2_IPC_SHM", "C2_SHM_INLINE", "C2_SHM_DEDICATED",
 		"C2_SHM_CONN_BYTES", "C2_SHM_BYTES", "C2_SHM_SPILL_DIR", "C2_SHM_SPILL_BYTES", "C2_SHM_WAIT",
+		"C2_RELAY", "C2_TOKEN", "C2_TLS_CA", "C2_TLS_CERT", "C2_TLS_KEY",
 	} {
 		t.Setenv(name, "") // so that it is restored
 		os.Unsetenv(name)
@@ -91,6 +92,11 @@ func TestSettingsThatAreWrong(t *testing.T) {
 		"C2_SHM_BYTES":       {"lots", `C2_SHM_BYTES="lots": want a number of bytes above 0`},
 		"C2_SHM_SPILL_BYTES": {"-2", `C2_SHM_SPILL_BYTES="-2": want a number of bytes, or -1 for no files`},
 		"C2_SHM_WAIT":        {"0", `C2_SHM_WAIT="0": want a duration above 0, like 10s`},
+		"C2_RELAY":           {"host:8080", `C2_RELAY: relay "host:8080": want http://host:port or https://host:port, and nothing behind it`},
+		"C2_TOKEN":           {"a secret", `C2_TOKEN: want letters, digits and signs of ASCII, without spaces`},
+		"C2_TLS_CA":          {"/nonexistent", `C2_TLS_CA="/nonexistent": want a file of PEM certificates: open /nonexistent`},
+		"C2_TLS_CERT":        {"cert.pem", `C2_TLS_CERT and C2_TLS_KEY: want both or neither`},
+		"C2_TLS_KEY":         {"key.pem", `C2_TLS_CERT and C2_TLS_KEY: want both or neither`},
 		"C2_LOG_LEVEL":       {"loud", `C2_LOG_LEVEL="loud": want debug, info, warn, error or disabled`},
 	} {
 		t.Run(variable, func(t *testing.T) {
@@ -127,6 +133,8 @@ func TestSettingsThatAreWrong(t *testing.T) {
 			"SharedMemory.Inline: want more, or 0":       c2.SharedMemory(c2.MemoryConfig{Inline: -1}),
 			"SharedMemory.ConnBytes: want more, or 0":    c2.SharedMemory(c2.MemoryConfig{ConnBytes: -1}),
 			"a name has 1 to 64 characters":              c2.Address("ipc://"),
+			`RelayURL: relay "ipc://x": want http://`:    c2.RelayURL("ipc://x"),
+			"Token: want letters, digits":                c2.Token("two\nlines"),
 			"use a shorter one":                          c2.Address("ipc:///" + strings.Repeat("x", 200)),
 			"want ipc://name or ipc:///abs/path.sock":    c2.Address("thread://"),
 		} {
@@ -424,6 +432,7 @@ func TestDefaultNodeWithSettingsThatAreWrong(t *testing.T) {
 
 func TestAddressesToConnectTo(t *testing.T) {
 	node := newNode(t)
+	const relayForm = "want http://host:port or https://host:port, and nothing behind it"
 	const forms = "want thread:// (this process), ipc://name, ipc:///abs/path.sock, http://host:port or https://host:port"
 	for address, test := range map[string]struct {
 		is   error
@@ -440,8 +449,18 @@ func TestAddressesToConnectTo(t *testing.T) {
 		"ipc://../x":                         {c2.ErrInvalid, "does not begin with a dot"},
 		"ipc://ü":                            {c2.ErrInvalid, "letters, digits"},
 		"ipc:///" + strings.Repeat("x", 200): {c2.ErrInvalid, "use a shorter one"},
-		"http://localhost:8080":              {c2.ErrUnsupported, "use an ipc:// address"},
-		"https://relay.example":              {c2.ErrUnsupported, "use an ipc:// address"},
+		"http://":                            {c2.ErrInvalid, relayForm},
+		"http://:8080":                       {c2.ErrInvalid, relayForm},
+		"http://host:":                       {c2.ErrInvalid, relayForm},
+		"http://host:x":                      {c2.ErrInvalid, relayForm},
+		"http://host:0":                      {c2.ErrInvalid, relayForm},
+		"http://host:65536":                  {c2.ErrInvalid, relayForm},
+		"http://host/path":                   {c2.ErrInvalid, relayForm},
+		"http://user:secret@host":            {c2.ErrInvalid, relayForm},
+		"https://host?x=1":                   {c2.ErrInvalid, relayForm},
+		"https://host?":                      {c2.ErrInvalid, relayForm},
+		"https://host#x":                     {c2.ErrInvalid, relayForm},
+		"http://ho st":                       {c2.ErrInvalid, relayForm},
 	} {
 		t.Run(address, func(t *testing.T) {
 			opts := []c2.ConnectOption{c2.On(node), c2.At(address)}
@@ -450,6 +469,9 @@ func TestAddressesToConnectTo(t *testing.T) {
 			_, listed := c2.List(t.Context(), opts...)
 			for _, err := range []error{connected, dynamic, listed} {
 				wantError(t, err, test.is, test.says)
+				if strings.Contains(err.Error(), "secret") {
+					t.Errorf("the password is in the error: %v", err)
+				}
 			}
 		})
 	}

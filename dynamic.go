@@ -22,21 +22,20 @@ func ConnectDynamic(ctx context.Context, name string, opts ...ConnectOption) (*D
 	if err := checkResourceName(name); err != nil {
 		return nil, err
 	}
-	node, address, err := connectOptions(opts)
+	config, err := connectOptions(opts)
 	if err != nil {
 		return nil, err
 	}
-	e, err := node.endpoint(address)
+	w, err := config.way(name)
 	if err != nil {
 		return nil, callError(err).at(name, "")
 	}
 	fitsAny := func(*Descriptor) ([]uint32, error) { return nil, nil }
-	d := &Dynamic{node: node, link: newLink(name, e, fitsAny)}
-	if _, err := d.link.bind(orBackground(ctx), nil); err != nil {
-		e.release()
+	l, err := dialLink(orBackground(ctx), name, w, fitsAny)
+	if err != nil {
 		return nil, callError(err).at(name, "")
 	}
-	return d, nil
+	return &Dynamic{node: config.node, link: l}, nil
 }
 
 // Descriptor describes the resource, as it was when last called. It must not be changed.
@@ -107,27 +106,9 @@ func (c *dynamicCall) request(b *binding) (ipc.Request, error) {
 // Close ends the connection. It is idempotent and never fails.
 func (d *Dynamic) Close() error {
 	if !d.closed.Swap(true) {
-		d.link.endpoint.release()
+		d.link.release()
 	}
 	return nil
-}
-
-// List describes the resources at an address (see [At]), ordered by name; without one, those of this process.
-func List(ctx context.Context, opts ...ConnectOption) ([]Descriptor, error) {
-	node, address, err := connectOptions(opts)
-	if err != nil {
-		return nil, err
-	}
-	e, err := node.endpoint(address)
-	if err != nil {
-		return nil, err
-	}
-	defer e.release()
-	out, err := askDirectory(orBackground(ctx), e, directoryList)
-	if err != nil {
-		return nil, err
-	}
-	return out[0].Interface().([]Descriptor), nil
 }
 
 func (m *MethodDescriptor) encodeArgs(args []any) ([]byte, error) {

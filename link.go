@@ -4,45 +4,92 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
+	"github.com/ctwo-go/c2/internal/relayapi"
 	"github.com/ctwo-go/c2/ipc"
 )
 
-// endpoint carries calls to one node, as bytes.
+// endpoint carries calls to the resources of one place, as bytes: of a node, or of all that a relay knows.
 type endpoint interface {
-	Call(ctx context.Context, req ipc.Request) (*ipc.Payload, error)
+	// describe finds the resource of that name there.
+	describe(ctx context.Context, name string) (id uint64, desc *Descriptor, err error)
+	// list describes all resources there, ordered by name.
+	list(ctx context.Context) ([]Descriptor, error)
+	// call calls a method of the resource that is bound.
+	call(ctx context.Context, b *binding, req ipc.Request) (*ipc.Payload, error)
 	// loans returns memory that calls pass without a copy, or nil if there is none.
 	loans(ctx context.Context) (*ipc.Loans, error)
-	// release tells that the link needs the endpoint no more.
+	// release tells that who got the endpoint needs it no more.
 	release()
 }
 
-// link is the way to one resource by its name. It learns the resource's id and descriptor when it is made, and again
-// whenever the resource turns out to have been replaced by another of that name.
-type link struct {
-	name     string
-	endpoint endpoint
-	fit      func(*Descriptor) ([]uint32, error) // the resource's index of each method the client has
-
-	binding atomic.Pointer[binding]
-	turn    chan struct{} // holds one value while somebody binds
+// way leads to a resource.
+type way interface {
+	// find finds a resource of that name which fits. It tries the places where a call has just failed last.
+	find(ctx context.Context, name string, fit fitter, failed []relayapi.Place) (*binding, error)
+	// release tells that the link needs the way no more.
+	release()
 }
 
-func newLink(name string, e endpoint, fit func(*Descriptor) ([]uint32, error)) *link {
-	return &link{name: name, endpoint: e, fit: fit, turn: make(chan struct{}, 1)}
+// fitter gives the resource's index of each method that the client has, or says why there is none.
+type fitter func(*Descriptor) ([]uint32, error)
+
+// link is the connection to one resource by its name. It learns where the resource is, its id and descriptor when it is
+// made, and again whenever the resource turns out to have been replaced by another of that name, or to be elsewhere.
+type link struct {
+	name string
+	way  way
+	fit  fitter
+
+	binding  atomic.Pointer[binding]
+	turn     chan struct{} // holds one value while somebody binds
+	failures atomic.Int64  // how often binding has failed
+	failure  error         // of the last time; it belongs to who has the turn
+
+	mu     sync.Mutex // guards changes of binding, and
+	closed bool
+}
+
+// dialLink makes a link, which is to be released, and the way with it. If it can't, the way is released already.
+func dialLink(ctx context.Context, name string, w way, fit fitter) (*link, error) {
+	l := &link{name: name, way: w, fit: fit, turn: make(chan struct{}, 1)}
+	if _, err := l.bind(ctx, nil, nil); err != nil {
+		l.release()
+		return nil, err
+	}
+	return l, nil
 }
 
 // binding is what a link knows of the resource.
 type binding struct {
-	id    uint64
-	index []uint32
-	desc  *Descriptor
+	id       uint64
+	index    []uint32
+	desc     *Descriptor
+	endpoint endpoint        // released when no call has the binding any more
+	place    *relayapi.Place // what a relay said of it; nil if none was asked
+	lost     atomic.Bool     // it is to be replaced before the next call
 }
 
-// bind resolves the name, unless that has been done since old was found to be stale.
-func (l *link) bind(ctx context.Context, old *binding) (*binding, error) {
+// bindAt binds to the resource of that name at an endpoint, which is the binding's then, and released if there is none.
+func bindAt(ctx context.Context, e endpoint, name string, fit fitter) (*binding, error) {
+	id, desc, err := e.describe(ctx, name)
+	var index []uint32
+	if err == nil {
+		index, err = fit(desc)
+	}
+	if err != nil {
+		e.release()
+		return nil, err
+	}
+	return &binding{id: id, index: index, desc: desc, endpoint: e}, nil
+}
+
+// bind finds the resource, unless that has been done since old was found to be lost.
+func (l *link) bind(ctx context.Context, old *binding, failed []relayapi.Place) (*binding, error) {
+	before := l.failures.Load()
 	select {
 	case l.turn <- struct{}{}:
 		defer func() { <-l.turn }()
@@ -52,20 +99,54 @@ func (l *link) bind(ctx context.Context, old *binding) (*binding, error) {
 	if b := l.binding.Load(); b != old {
 		return b, nil
 	}
-	id, desc, err := describe(ctx, l.endpoint, l.name)
+	if l.failures.Load() != before {
+		return nil, l.failure // while this one waited: all who wait are told at once
+	}
+	b, err := l.way.find(ctx, l.name, l.fit, failed)
 	if err != nil {
+		if ctx.Err() == nil {
+			l.failure = err
+			l.failures.Add(1)
+		}
 		return nil, err
 	}
-	index, err := l.fit(desc)
-	if err != nil {
-		return nil, err
-	}
-	b := &binding{id: id, index: index, desc: desc}
-	l.binding.Store(b)
-	return b, nil
+	return b, l.replace(old, b)
 }
 
-// maxBinds bounds how often one call looks for a resource that is replaced each time it is found.
+// replace puts a binding into the place of another, or of none.
+func (l *link) replace(old, b *binding) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		b.endpoint.release()
+		return connectionClosed()
+	}
+	l.binding.Store(b)
+	switch {
+	case old == nil:
+	case old.endpoint == b.endpoint: // which lasts as long as b does
+		old.endpoint.release()
+	default:
+		// Calls may go on there, on their way to an end that is none of this link's business; each keeps old alive. To count
+		// them would cost every call.
+		runtime.AddCleanup(old, endpoint.release, old.endpoint)
+	}
+	return nil
+}
+
+// release ends the link. Calls that go on may be cut off.
+func (l *link) release() {
+	l.mu.Lock()
+	l.closed = true
+	b := l.binding.Load()
+	l.mu.Unlock()
+	if b != nil {
+		b.endpoint.release()
+	}
+	l.way.release()
+}
+
+// maxBinds bounds how often one call looks for a resource that is gone each time it is found.
 const maxBinds = 4
 
 // requester makes the request of a call for a binding.
@@ -73,26 +154,58 @@ type requester interface {
 	request(*binding) (ipc.Request, error)
 }
 
-// exchange calls a method. The request is made for the binding that holds, again if it has to be replaced: a resource
-// with another id has not seen the call.
+// exchange calls a method. The request is made for the binding that holds, again if it has to be replaced: who did not
+// run the call may be followed by another.
 func (l *link) exchange(ctx context.Context, r requester) (*ipc.Payload, error) {
+	var failed []relayapi.Place
 	b := l.binding.Load()
 	for attempt := 1; ; attempt++ {
+		if b.lost.Load() {
+			var err error
+			if b, err = l.bind(ctx, b, failed); err != nil {
+				return nil, err
+			}
+		}
 		req, err := r.request(b)
 		if err != nil {
 			return nil, err
 		}
-		p, err := l.endpoint.Call(ctx, req)
-		if err == nil || !isStale(err) {
-			return p, err
+		p, err := b.endpoint.call(ctx, b, req)
+		runtime.KeepAlive(b) // and with it its endpoint
+		if err == nil {
+			return p, nil
 		}
-		if attempt == maxBinds {
+		lost, ran := b.verdict(err)
+		if lost {
+			b.lost.Store(true)
+		}
+		switch {
+		case !lost || ran:
+			return nil, err
+		case attempt == maxBinds && isStale(err):
 			return nil, newError(CodeUnavailable, "the resource was replaced %d times during the call", attempt)
-		}
-		if b, err = l.bind(ctx, b); err != nil {
+		case attempt == maxBinds:
 			return nil, err
 		}
+		if b.place != nil {
+			failed = append(failed, *b.place)
+		}
 	}
+}
+
+// verdict tells from a call's failure whether the resource is to be looked for again, and whether it may have run the call.
+func (b *binding) verdict(err error) (lost, ran bool) {
+	var wire *ipc.Error
+	if !errors.As(err, &wire) {
+		return false, false
+	}
+	switch wire.Code {
+	case ipc.CodeStale:
+		return true, false
+	case ipc.CodeUnavailable, ipc.CodeNotFound:
+		return b.place != nil, wire.MayHaveRun
+	}
+	return false, false
 }
 
 // isStale tells whether a call ended because there is no resource with that id any more.
@@ -110,9 +223,14 @@ const (
 	directoryList     = 1
 )
 
+// nodeCaller calls the resources of one node by their ids.
+type nodeCaller interface {
+	Call(ctx context.Context, req ipc.Request) (*ipc.Payload, error)
+}
+
 // describe asks a node's directory for a resource.
-func describe(ctx context.Context, e endpoint, name string) (uint64, *Descriptor, error) {
-	out, err := askDirectory(ctx, e, directoryDescribe, reflect.ValueOf(name))
+func describe(ctx context.Context, n nodeCaller, name string) (uint64, *Descriptor, error) {
+	out, err := askDirectory(ctx, n, directoryDescribe, reflect.ValueOf(name))
 	if err != nil {
 		if errors.Is(err, ErrNotFound) {
 			err = newError(CodeNotFound, "no resource of this name is registered there")
@@ -123,13 +241,22 @@ func describe(ctx context.Context, e endpoint, name string) (uint64, *Descriptor
 	return out[0].Uint(), &desc, nil
 }
 
-func askDirectory(ctx context.Context, e endpoint, index uint32, args ...reflect.Value) ([]reflect.Value, error) {
+// list asks a node's directory for all resources.
+func list(ctx context.Context, n nodeCaller) ([]Descriptor, error) {
+	out, err := askDirectory(ctx, n, directoryList)
+	if err != nil {
+		return nil, err
+	}
+	return out[0].Interface().([]Descriptor), nil
+}
+
+func askDirectory(ctx context.Context, n nodeCaller, index uint32, args ...reflect.Value) ([]reflect.Value, error) {
 	c, err := directoryCalls()
 	if err != nil {
 		return nil, err
 	}
 	m := c.methods[index]
-	p, err := e.Call(ctx, ipc.Request{Method: index, Args: &valuesBody{codecs: m.params, values: args, what: "argument"}})
+	p, err := n.Call(ctx, ipc.Request{Method: index, Args: &valuesBody{codecs: m.params, values: args, what: "argument"}})
 	if err != nil {
 		return nil, callError(err)
 	}
@@ -140,90 +267,3 @@ func askDirectory(ctx context.Context, e endpoint, index uint32, args ...reflect
 	}
 	return out, nil
 }
-
-// sharedClient is the connection to one address that all of a node's links to it share.
-type sharedClient struct {
-	*ipc.Client
-	node *Node
-	refs int // guarded by node.mu
-}
-
-// client returns the node's connection to address.
-func (n *Node) client(address string) (*sharedClient, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.closed {
-		return nil, nodeClosed()
-	}
-	c := n.clients[address]
-	if c == nil {
-		n.checkSharingLocked()
-		c = &sharedClient{Client: ipc.NewClient(address, n.ipcConfig()), node: n}
-		n.clients[address] = c
-	}
-	c.refs++
-	return c, nil
-}
-
-func (c *sharedClient) loans(ctx context.Context) (*ipc.Loans, error) { return c.Loans(ctx) }
-
-func (c *sharedClient) release() {
-	n := c.node
-	n.mu.Lock()
-	c.refs--
-	last := c.refs == 0
-	if last && n.clients[c.Address()] == c {
-		delete(n.clients, c.Address())
-	}
-	n.mu.Unlock()
-	if last {
-		c.Close()
-	}
-}
-
-func (n *Node) closeClients() {
-	n.mu.Lock()
-	clients := n.clients
-	n.clients = make(map[string]*sharedClient)
-	n.mu.Unlock()
-	for _, c := range clients {
-		c.Close()
-	}
-}
-
-// ownEndpoint carries calls to the node itself, as bytes: for callers that do not have the resource's Go types.
-type ownEndpoint struct{ node *Node }
-
-func (ownEndpoint) release() {}
-
-func (ownEndpoint) loans(context.Context) (*ipc.Loans, error) { return nil, nil }
-
-// Call runs the call on the caller's goroutine.
-func (e ownEndpoint) Call(ctx context.Context, req ipc.Request) (*ipc.Payload, error) {
-	if req.Resource == 0 && e.node.isClosed() {
-		return nil, &ipc.Error{Code: ipc.CodeClosed, Message: "the node is shut down"}
-	}
-	args, err := ipc.Encode(req.Args)
-	if err != nil {
-		return nil, err
-	}
-	r := &ownRequest{args: args}
-	defer r.drop()
-	return e.node.serve(ownContext(ctx), req.Resource, req.Method, r)
-}
-
-type ownRequest struct{ args *ipc.Payload }
-
-func (r *ownRequest) Take() *ipc.Payload {
-	args := r.args
-	r.args = nil
-	return args
-}
-
-func (r *ownRequest) drop() {
-	if r.args != nil {
-		r.args.Release()
-	}
-}
-
-func (r *ownRequest) Encode(body ipc.Body) (*ipc.Payload, error) { return ipc.Encode(body) }

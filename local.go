@@ -31,8 +31,8 @@ type localMethod struct {
 	direct bool // the Go types are the same: values are passed as they are
 }
 
-func newLocal(e ownEndpoint, name string, c *contract) (*local, error) {
-	t := &local{node: e.node, name: name, contract: c}
+func newLocal(n *Node, name string, c *contract) (*local, error) {
+	t := &local{node: n, name: name, contract: c}
 	return t, t.bind()
 }
 
@@ -43,8 +43,7 @@ func (t *local) bind() error {
 		return nodeClosed()
 	}
 	if r == nil {
-		return newError(CodeNotFound, "no resource of this name is registered in this process; "+
-			"to reach another one, give its address: At(\"ipc://…\")")
+		return notHere()
 	}
 	index, err := t.contract.fit(r.desc)
 	if err != nil {
@@ -59,7 +58,7 @@ func (t *local) bind() error {
 		b.methods = append(b.methods, lm)
 	}
 	if !direct {
-		if b.bytes, err = newRemote(context.Background(), t.node, ownEndpoint{t.node}, t.name, t.contract); err != nil {
+		if b.bytes, err = newRemote(context.Background(), t.node, address{t.node, "thread://"}, t.name, t.contract); err != nil {
 			return err
 		}
 	}

@@ -31,26 +31,29 @@ type Node struct {
 	memory   *ipc.Memory
 	polling  *ipc.Polling
 	holds    holdTable
+	http     *httpClient // to relays
 
 	resources atomic.Pointer[resourceTable] // replaced, under mu, never changed
 	directory *resource
 
-	mu      sync.Mutex
-	values  map[any]string // names by the identity of the registered value
-	clients map[string]*sharedClient
-	server  *ipc.Server // nil until there is something to serve
-	address string
-	closed  bool
-	checked bool          // what can be shared has been looked at
-	down    chan struct{} // closed when Shutdown is over
+	mu        sync.Mutex
+	values    map[any]string // names by the identity of the registered value
+	clients   map[string]*sharedClient
+	server    *ipc.Server // nil until there is something to serve
+	announcer *announcer  // nil until there is something to announce
+	address   string
+	closed    bool
+	checked   bool          // what can be shared has been looked at
+	down      chan struct{} // closed when Shutdown is over
 
 	registered uint64 // how many resources there have been
 }
 
 // resourceTable finds resources.
 type resourceTable struct {
-	byName map[string]*resource
-	byID   map[uint64]*resource
+	byName   map[string]*resource
+	byID     map[uint64]*resource
+	revision uint64 // grows with each change
 }
 
 // NewNode makes a node of its own. It listens nowhere until a resource is registered with it. Settings that are wrong,
@@ -70,6 +73,7 @@ func NewNode(opts ...NodeOption) (*Node, error) {
 		settings: s, log: s.logger, address: s.address,
 		values: make(map[any]string), clients: make(map[string]*sharedClient),
 		down: make(chan struct{}), memory: ipc.NewMemory(s.memory), polling: ipc.NewPolling(s.polling),
+		http: newHTTPClient(&s),
 	}
 	if n.address == "" {
 		n.address = inventAddress()
@@ -154,12 +158,13 @@ func newResourceID(t *resourceTable) uint64 {
 	}
 }
 
-// publishLocked replaces the table by a changed copy.
+// publishLocked replaces the table by a changed copy, and sees to it that the relay learns of that.
 func (n *Node) publishLocked(change func(*resourceTable)) {
 	old := n.resources.Load()
-	t := &resourceTable{byName: maps.Clone(old.byName), byID: maps.Clone(old.byID)}
+	t := &resourceTable{byName: maps.Clone(old.byName), byID: maps.Clone(old.byID), revision: old.revision + 1}
 	change(t)
 	n.resources.Store(t)
+	n.announceLocked()
 }
 
 func (n *Node) listenLocked() error {
@@ -239,7 +244,7 @@ func (n *Node) Serve(ctx context.Context) error {
 	return n.Shutdown(drain)
 }
 
-// Shutdown ends the node: it takes no more calls, waits for those in flight until ctx ends and then cancels the
+// Shutdown ends the node: it withdraws its resources from the relay (for at most a second), takes no more calls, waits for those in flight until ctx ends and then cancels the
 // contexts of those that came from other processes, withdraws every resource (calling their Shutdown methods, those
 // registered last first), and closes its connections. It returns the errors of the resources, joined, and the context's
 // if that cut calls off. Calling it again only waits for the end of the first call, or of ctx; what was registered is
@@ -257,9 +262,12 @@ func (n *Node) Shutdown(ctx context.Context) error {
 	}
 	n.closed = true
 	defer close(n.down)
-	server := n.server
+	server, announcer := n.server, n.announcer
 	n.server = nil
 	n.mu.Unlock()
+	if announcer != nil {
+		announcer.withdraw()
+	}
 	var errs []error
 	if server != nil {
 		errs = append(errs, server.Shutdown(ctx))
@@ -271,6 +279,7 @@ func (n *Node) Shutdown(ctx context.Context) error {
 		}
 	}
 	n.closeClients()
+	n.http.shutdown()
 	return errors.Join(errs...)
 }
 

@@ -1,6 +1,7 @@
 package c2
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"slices"
@@ -107,6 +108,28 @@ func Polling(d time.Duration) NodeOption {
 	return nodeOption(func(c *nodeConfig) { c.polling = &d })
 }
 
+// RelayURL is the relay at which the node announces its resources, for callers anywhere, and which [Connect] asks for what
+// this process does not have: http://host:port or https://host:port. Announcing goes on in the background from the first
+// [Register] on: the relay may start later, and may start again. Environment: C2_RELAY. Default: none, as is the empty
+// string.
+func RelayURL(url string) NodeOption {
+	return nodeOption(func(c *nodeConfig) { c.relay = &url })
+}
+
+// Token is what the node shows to relays, which may demand one of callers, and of servers. It goes to every relay that the
+// node is told of, so that http:// should not leave this host with one. Environment: C2_TOKEN. Default: none.
+func Token(token string) NodeOption {
+	return nodeOption(func(c *nodeConfig) { c.token = &token })
+}
+
+// TLS is how the node speaks to relays by https: whom it trusts, and its own certificate where they ask for one. The
+// config is copied; its NextProtos are not used. Environment: C2_TLS_CA is a file of certificates of the authorities to
+// trust, C2_TLS_CERT and C2_TLS_KEY are files of the node's certificate and its key, all in PEM; none of them counts beside
+// the option. Default, as with nil: what the system trusts, and no certificate.
+func TLS(config *tls.Config) NodeOption {
+	return nodeOption(func(c *nodeConfig) { c.tls = config })
+}
+
 // Mode says which calls of a resource may run beside each other.
 type Mode uint8
 
@@ -138,9 +161,16 @@ func HoldInput(methods ...string) RegisterOption {
 }
 
 // At says where the resource is: thread:// is this process, ipc://name and ipc:///abs/path.sock another one of this
-// host. Default: this process.
+// host, and http://host:port and https://host:port a relay, as for [Relay]. The empty string is as if it were not there.
+// Default: this process, and what it does not have, the node's relay if it has one (see [RelayURL]).
 func At(address string) ConnectOption {
-	return connectOption(func(c *connectConfig) { c.address = address })
+	return connectOption(func(c *connectConfig) { c.address, c.relay = address, false })
+}
+
+// Relay is the relay to ask where the resource is: http://host:port or https://host:port. Calls leave it out where they can:
+// to another process of this host they go as with its ipc address. Of this and [At] the later one holds. Default: see there.
+func Relay(url string) ConnectOption {
+	return connectOption(func(c *connectConfig) { c.address, c.relay = url, true })
 }
 
 type registerConfig struct {
@@ -177,4 +207,5 @@ func (c *registerConfig) check() error {
 type connectConfig struct {
 	node    *Node
 	address string
+	relay   bool // the address can only be a relay's
 }

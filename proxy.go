@@ -81,12 +81,12 @@ func connect(ctx context.Context, t reflect.Type, name string, opts []ConnectOpt
 	if ctx.Err() != nil {
 		return v, ctx.Err()
 	}
-	node, address, err := connectOptions(opts)
+	config, err := connectOptions(opts)
 	if err != nil {
 		return v, err
 	}
-	p := &proxy{node: node, name: name, contract: c}
-	if p.target, err = dialTarget(ctx, node, address, name, c); err != nil {
+	p := &proxy{node: config.node, name: name, contract: c}
+	if p.target, err = config.target(ctx, name, c); err != nil {
 		return v, err
 	}
 	if v, err = p.value(); err != nil {
@@ -95,41 +95,29 @@ func connect(ctx context.Context, t reflect.Type, name string, opts []ConnectOpt
 	return v, err
 }
 
-func connectOptions(opts []ConnectOption) (*Node, string, error) {
+// connectOptions are the options, with a node.
+func connectOptions(opts []ConnectOption) (connectConfig, error) {
 	var config connectConfig
 	for _, o := range opts {
 		if o != nil {
 			o.applyConnect(&config)
 		}
 	}
-	node, err := nodeOrDefault(config.node)
-	return node, config.address, err
+	var err error
+	config.node, err = nodeOrDefault(config.node)
+	return config, err
 }
 
-// dialTarget finds the way to a resource.
-func dialTarget(ctx context.Context, n *Node, address, name string, c *contract) (target, error) {
-	e, err := n.endpoint(address)
+// target finds the way to a resource.
+func (c *connectConfig) target(ctx context.Context, name string, contract *contract) (target, error) {
+	w, err := c.way(name)
 	if err != nil {
 		return nil, err
 	}
-	if e, own := e.(ownEndpoint); own {
-		return newLocal(e, name, c)
+	if a, ok := w.(address); ok && a.own() {
+		return newLocal(c.node, name, contract)
 	}
-	return newRemote(ctx, n, e, name, c)
-}
-
-// endpoint returns the node's way to an address.
-func (n *Node) endpoint(address string) (endpoint, error) {
-	s, err := parseAddress(address)
-	switch {
-	case err != nil:
-		return nil, err
-	case s == schemeHTTP:
-		return nil, newError(CodeUnsupported, "address %s: relays are not supported yet; use an ipc:// address", address)
-	case s == schemeThread || address == n.address:
-		return ownEndpoint{n}, nil
-	}
-	return n.client(address)
+	return newRemote(ctx, c.node, w, name, contract)
 }
 
 // Invoke implements [synth.Invoker]: args[0] stands for the receiver, the arguments follow.
@@ -240,16 +228,15 @@ type remote struct {
 	link     *link
 }
 
-func newRemote(ctx context.Context, n *Node, e endpoint, name string, c *contract) (*remote, error) {
-	t := &remote{node: n, contract: c, link: newLink(name, e, c.fit)}
-	if _, err := t.link.bind(ctx, nil); err != nil {
-		e.release()
+func newRemote(ctx context.Context, n *Node, w way, name string, c *contract) (*remote, error) {
+	l, err := dialLink(ctx, name, w, c.fit)
+	if err != nil {
 		return nil, err
 	}
-	return t, nil
+	return &remote{node: n, contract: c, link: l}, nil
 }
 
-func (t *remote) release() { t.link.endpoint.release() }
+func (t *remote) release() { t.link.release() }
 
 func (t *remote) call(ctx context.Context, i int, args []reflect.Value) []reflect.Value {
 	m := t.contract.methods[i]
