@@ -108,6 +108,7 @@ var directoryCalls = sync.OnceValues(func() (*contract, error) { return contract
 const (
 	directoryDescribe = 0
 	directoryList     = 1
+	directoryStats    = 2
 )
 
 // describe asks a node's directory for a resource.
