@@ -61,6 +61,60 @@ func (m *method) describe(access string) MethodDescriptor {
 	return d
 }
 
+// Method is the method of that name, or nil. It belongs to the descriptor.
+func (d *Descriptor) Method(name string) *MethodDescriptor {
+	i := d.index(name)
+	if i < 0 {
+		return nil
+	}
+	return &d.Methods[i]
+}
+
+// EncodeArgs makes plain values the arguments of a call of the method, as [Dynamic.Call] does: a CBOR array. The error
+// names the argument that does not fit.
+func (m *MethodDescriptor) EncodeArgs(args []any) ([]byte, error) {
+	fixed := len(m.Params)
+	if m.Variadic && fixed > 0 {
+		fixed--
+	}
+	if len(args) < fixed || len(args) > fixed && !m.Variadic {
+		return nil, fmt.Errorf("%d arguments, want %d", len(args), fixed)
+	}
+	if m.Variadic {
+		rest := append([]any{}, args[fixed:]...)
+		args = append(args[:fixed:fixed], rest)
+	}
+	if len(args) != len(m.Params) {
+		return nil, errors.New("the descriptor is wrong: a variadic method has a parameter")
+	}
+	dst := codec.AppendArrayHead(nil, len(args))
+	for i, arg := range args {
+		var err error
+		if dst, err = m.Params[i].Append(dst, arg); err != nil {
+			return nil, fmt.Errorf("argument %d: %w", i+1, err)
+		}
+	}
+	return dst, nil
+}
+
+// DecodeResults makes plain values of the results of a call of the method, as [Dynamic.Call] does: of a CBOR array that
+// refers to no attachments. They share no memory with it.
+func (m *MethodDescriptor) DecodeResults(results []byte) ([]any, error) {
+	out, _, err := m.decodeResults(results, codec.Decoding{})
+	return out, err
+}
+
+func (m *MethodDescriptor) decodeResults(results []byte, in codec.Decoding) (out []any, borrowed bool, err error) {
+	out = make([]any, len(m.Results))
+	err = decodeList(results, len(out), "result", func(i int, src []byte) (rest []byte, err error) {
+		var b bool
+		out[i], rest, b, err = m.Results[i].DecodeWith(src, in)
+		borrowed = borrowed || b
+		return rest, err
+	})
+	return out, borrowed, err
+}
+
 func (d *Descriptor) index(method string) int {
 	for i := range d.Methods {
 		if d.Methods[i].Name == method {

@@ -1,7 +1,9 @@
 package c2
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 
@@ -59,22 +61,19 @@ func (d *Dynamic) Call(ctx context.Context, method string, args ...any) ([]any, 
 }
 
 func (d *Dynamic) call(ctx context.Context, method string, args []any) ([]any, error) {
-	if d.closed.Load() {
-		return nil, connectionClosed()
+	ctx, cancel, err := d.begin(ctx)
+	if err != nil {
+		return nil, err
 	}
-	if _, has := ctx.Deadline(); !has {
-		var cancel context.CancelFunc
-		ctx, cancel = d.node.withCallTimeout(ctx)
-		defer cancel()
-	}
-	c := dynamicCall{name: method, args: args}
+	defer cancel()
+	c := dynamicCall{name: method, encode: func(m *MethodDescriptor) ([]byte, error) { return m.EncodeArgs(args) }}
 	p, err := d.link.exchange(ctx, &c)
 	if err != nil {
 		return nil, err
 	}
 	var out []any
 	err = d.node.read(ctx, p, func(view bool) (borrowed bool, err error) {
-		out, borrowed, err = c.method.decodeResults(p, view)
+		out, borrowed, err = c.method.decodeResults(p.Bytes(), decoding(p, view))
 		return borrowed, err
 	})
 	if err != nil {
@@ -83,11 +82,56 @@ func (d *Dynamic) call(ctx context.Context, method string, args []any) ([]any, e
 	return out, nil
 }
 
-// dynamicCall is a call by the name of a method, with plain values.
+// CallCBOR is [Dynamic.Call] with the arguments as they travel: a CBOR array of as many values as the method has
+// parameters, of which a variadic method's last is a list. The results come likewise. Nothing is looked at on the way, so
+// what does not fit is refused by the resource's process. docs/wire.md says how values are written.
+func (d *Dynamic) CallCBOR(ctx context.Context, method string, args []byte) ([]byte, error) {
+	out, err := d.callCBOR(orBackground(ctx), method, args)
+	if err != nil {
+		return nil, callError(err).at(d.link.name, method)
+	}
+	return out, nil
+}
+
+func (d *Dynamic) callCBOR(ctx context.Context, method string, args []byte) ([]byte, error) {
+	ctx, cancel, err := d.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer cancel()
+	c := dynamicCall{name: method, encode: func(*MethodDescriptor) ([]byte, error) { return args, nil }}
+	p, err := d.link.exchange(ctx, &c)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Release()
+	pieces, err := codec.Flatten(p.Bytes(), p.Attachments(), uint64(d.node.settings.maxPayload))
+	if errors.Is(err, codec.ErrTooLarge) {
+		return nil, &Error{Code: CodeTooLarge, Message: "the result is larger than this node takes: " + err.Error(), MayHaveRun: true}
+	}
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	return bytes.Join(pieces, nil), nil
+}
+
+// begin bounds a call that has no deadline. The error is that of a connection that was closed.
+func (d *Dynamic) begin(ctx context.Context) (context.Context, context.CancelFunc, error) {
+	if d.closed.Load() {
+		return ctx, nil, connectionClosed()
+	}
+	if _, has := ctx.Deadline(); has {
+		return ctx, func() {}, nil
+	}
+	ctx, cancel := d.node.withCallTimeout(ctx)
+	return ctx, cancel, nil
+}
+
+// dynamicCall is a call by the name of a method.
 type dynamicCall struct {
 	name   string
-	args   []any
-	method *MethodDescriptor // as of the last request
+	encode func(*MethodDescriptor) ([]byte, error) // makes the arguments
+	method *MethodDescriptor                       // as of the last request
 }
 
 func (c *dynamicCall) request(b *binding) (ipc.Request, error) {
@@ -96,7 +140,7 @@ func (c *dynamicCall) request(b *binding) (ipc.Request, error) {
 		return ipc.Request{}, newError(CodeNotFound, "the resource has no such method; it has %s", b.desc.methodNames())
 	}
 	c.method = &b.desc.Methods[i]
-	payload, err := c.method.encodeArgs(c.args)
+	payload, err := c.encode(c.method)
 	if err != nil {
 		return ipc.Request{}, &Error{Code: CodeInvalid, Message: fmt.Sprintf("%s: %v", c.method, err), cause: err}
 	}
@@ -109,38 +153,4 @@ func (d *Dynamic) Close() error {
 		d.link.release()
 	}
 	return nil
-}
-
-func (m *MethodDescriptor) encodeArgs(args []any) ([]byte, error) {
-	fixed := len(m.Params)
-	if m.Variadic {
-		fixed--
-	}
-	if len(args) < fixed || len(args) > fixed && !m.Variadic {
-		return nil, fmt.Errorf("%d arguments, want %d", len(args), fixed)
-	}
-	if m.Variadic {
-		rest := append([]any{}, args[fixed:]...)
-		args = append(args[:fixed:fixed], rest)
-	}
-	dst := codec.AppendArrayHead(nil, len(args))
-	for i, arg := range args {
-		var err error
-		if dst, err = m.Params[i].Append(dst, arg); err != nil {
-			return nil, fmt.Errorf("argument %d: %w", i+1, err)
-		}
-	}
-	return dst, nil
-}
-
-func (m *MethodDescriptor) decodeResults(p *ipc.Payload, view bool) (out []any, borrowed bool, err error) {
-	in := decoding(p, view)
-	out = make([]any, len(m.Results))
-	err = decodeList(p.Bytes(), len(out), "result", func(i int, src []byte) (rest []byte, err error) {
-		var b bool
-		out[i], rest, b, err = m.Results[i].DecodeWith(src, in)
-		borrowed = borrowed || b
-		return rest, err
-	})
-	return out, borrowed, err
 }

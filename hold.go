@@ -161,13 +161,13 @@ func (n *Node) read(ctx context.Context, p *ipc.Payload, decode func(view bool) 
 // through the socket nothing is held up to 8 KiB, as it is copied; of more a hold may keep a buffer of this process instead,
 // which counts as well while it does, by what is in it.
 type HoldStatistics struct {
-	ActiveHolds int           // holds, of either kind, that hold anything
-	HeldBytes   int64         // memory that they keep
-	OldestHold  time.Duration // how long the oldest of them has been there
-	LeakedHolds int           // holds that were never released, ever
-	LeakedBytes int64         // memory that they keep still
-	LentBlocks  int           // pieces of the node's memory that other processes read or hold
-	LentBytes   int64         // memory that they take, up to twice what was written to them
+	ActiveHolds int           `json:"active_holds"` // holds, of either kind, that hold anything
+	HeldBytes   int64         `json:"held_bytes"`   // memory that they keep
+	OldestHold  time.Duration `json:"oldest_hold"`  // how long the oldest of them has been there; in JSON nanoseconds
+	LeakedHolds int           `json:"leaked_holds"` // holds that were never released, ever
+	LeakedBytes int64         `json:"leaked_bytes"` // memory that they keep still
+	LentBlocks  int           `json:"lent_blocks"`  // pieces of the node's memory that other processes read or hold
+	LentBytes   int64         `json:"lent_bytes"`   // memory that they take, up to twice what was written to them
 }
 
 // HoldStats is [Node.HoldStats] of the default node. Before that is used there is nothing to tell.

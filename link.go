@@ -221,6 +221,7 @@ var directoryCalls = sync.OnceValues(func() (*contract, error) { return contract
 const (
 	directoryDescribe = 0
 	directoryList     = 1
+	directoryStats    = 2
 )
 
 // nodeCaller calls the resources of one node by their ids.

@@ -95,15 +95,16 @@ func (t *local) call(ctx context.Context, i int, args []reflect.Value) []reflect
 
 // callDirect waits for the call's turn and runs it. The error is that of a call that did not run, or panicked.
 func (t *local) callDirect(ctx context.Context, m *method, r *resource, lm *localMethod, args []reflect.Value) ([]reflect.Value, error) {
-	if m.context || lm.context || !r.sched.TryAcquire(lm.read) {
+	if m.context || lm.context || !lm.calls.TryAcquire() {
 		var cancel context.CancelFunc
 		ctx, cancel = t.node.bounded(ctx, m)
 		defer cancel()
-		if err := r.sched.Acquire(ctx, lm.read); err != nil {
+		if err := lm.calls.Acquire(ctx); err != nil {
+			lm.failed.count(callError(err).Code)
 			return nil, err
 		}
 	}
-	defer r.sched.Release(lm.read)
+	defer lm.calls.Release()
 	if m.context && lm.context && hasMemory(ctx) {
 		ctx = innerContext{ctx}
 		args[1] = contextValue(ctx)
@@ -116,9 +117,13 @@ func (t *local) callDirect(ctx context.Context, m *method, r *resource, lm *loca
 	}
 	out, failed := lm.call(t.node, r, args)
 	if failed != nil {
+		lm.failed.count(failed.Code)
 		return nil, failed
 	}
-	return ownError(out, r.name, lm.name), nil
+	if ownError(out, r.name, lm.name) {
+		lm.failed.count(CodeResource)
+	}
+	return out, nil
 }
 
 // ownContext is ctx for a resource that is called in its own process: it has nothing of what its caller holds, lends and
@@ -154,16 +159,16 @@ func (c innerContext) Value(key any) any {
 }
 
 // ownError makes an *Error that the resource returned, from a call that it made itself, one of the resource's: its code and
-// MayHaveRun speak of that other call.
-func ownError(out []reflect.Value, resource, method string) []reflect.Value {
+// MayHaveRun speak of that other call. It tells whether the resource returned any error.
+func ownError(out []reflect.Value, resource, method string) bool {
 	last := len(out) - 1
 	err, _ := out[last].Interface().(error)
 	if err == nil {
-		return out
+		return false
 	}
 	if inner := (*Error)(nil); errors.As(err, &inner) {
 		own := &Error{Code: CodeResource, Message: err.Error(), names: errorNames.of(err), cause: err}
 		out[last] = errorValue(own.at(resource, method))
 	}
-	return out
+	return true
 }

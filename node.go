@@ -383,6 +383,8 @@ type directory interface {
 	Describe(ctx context.Context, name string) (uint64, Descriptor, error)
 	// List describes all resources, ordered by name.
 	List(ctx context.Context) ([]Descriptor, error)
+	// Stats gives the figures of a resource.
+	Stats(ctx context.Context, name string) (ResourceStats, error)
 }
 
 type directoryOf struct{ node *Node }
@@ -396,6 +398,10 @@ func (d directoryOf) Describe(_ context.Context, name string) (uint64, Descripto
 }
 
 func (d directoryOf) List(context.Context) ([]Descriptor, error) { return d.node.Resources(), nil }
+
+func (d directoryOf) Stats(_ context.Context, name string) (ResourceStats, error) {
+	return d.node.Stats(name)
+}
 
 func newDirectory(n *Node) (*resource, error) {
 	return newResource(reflect.TypeFor[directory](), "c2.directory", reflect.ValueOf(directoryOf{n}), &registerConfig{mode: Parallel})

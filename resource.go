@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -94,12 +95,14 @@ type resource struct {
 	methods []boundMethod // those of the contract, each once, in the descriptor's order
 	sched   *sched.Scheduler
 	desc    *Descriptor
+	since   time.Time
 }
 
 // boundMethod is a method of a contract, bound to the value.
 type boundMethod struct {
 	*method
-	read       bool
+	calls      *sched.Class // admits and counts them
+	failed     *failures
 	holdsInput bool // its arguments may be views
 	boundFunc
 }
@@ -130,14 +133,17 @@ func newResource(t reflect.Type, name string, value reflect.Value, config *regis
 	if err := errors.Join(err, config.checkHeld(c)); err != nil {
 		return nil, err
 	}
-	r := &resource{name: name, value: value.Interface(), sched: sched.New(sched.Mode(config.mode), config.maxPending)}
+	r := &resource{name: name, value: value.Interface(), sched: sched.New(sched.Mode(config.mode), config.maxPending), since: time.Now()}
 	r.desc = &Descriptor{
 		Name: name, Contract: typeName(t), Namespace: c.namespace, Version: c.version,
 		Concurrency: sched.Mode(config.mode).String(),
 	}
 	for _, name := range c.names() {
 		a := accesses[name]
-		m := boundMethod{method: c.find(name), read: a == access.Read, holdsInput: config.holdsInput(name), boundFunc: fns[name]}
+		m := boundMethod{
+			method: c.find(name), calls: r.sched.Class(a == access.Read), failed: new(failures),
+			holdsInput: config.holdsInput(name), boundFunc: fns[name],
+		}
 		r.methods = append(r.methods, m)
 		r.desc.Methods = append(r.desc.Methods, m.describe(a.String()))
 	}

@@ -44,6 +44,9 @@ func (n *Node) serve(ctx context.Context, id uint64, index uint32, req request) 
 			n.logPanic(v, r.name, m.name)
 			p, err = nil, &ipc.Error{Code: ipc.CodeInternal, Message: fmt.Sprintf("a type of the resource's panicked: %v", v), MayHaveRun: ran}
 		}
+		if err != nil {
+			m.failed.count(callError(err).Code)
+		}
 	}()
 	s := servings.Get().(*serving)
 	defer s.done()
@@ -52,11 +55,11 @@ func (n *Node) serve(ctx context.Context, id uint64, index uint32, req request) 
 		return nil, &ipc.Error{Code: ipc.CodeInvalid, Message: err.Error()}
 	}
 	defer in.end()
-	if err := r.sched.Acquire(ctx, m.read); err != nil {
+	if err := m.calls.Acquire(ctx); err != nil {
 		return nil, admissionError(err)
 	}
 	// The results are encoded before the next call is let in: they may be part of what it changes.
-	defer r.sched.Release(m.read)
+	defer m.calls.Release()
 	ran = true
 	out, failed := m.call(n, r, s.args)
 	if failed != nil {

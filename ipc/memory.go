@@ -190,19 +190,23 @@ func powerOfTwo(n int64) int64 { return 1 << (bits.Len64(uint64(max(n, 1))) - 1)
 
 // MemoryStats says how the shared memory of a party is used, and which way its payloads went.
 type MemoryStats struct {
-	Connections int    // that memory is there for
-	Bytes       uint64 // memory of the system's, in use or kept for the next payloads
-	Files       uint64 // bytes of files
-	Lent        uint64 // bytes of the blocks that peers read or hold; up to twice what is in them
-	LentBlocks  int    // how many those are
-	Pinned      uint64 // bytes of Pin
+	Connections int    `json:"connections"` // that memory is there for
+	Bytes       uint64 `json:"bytes"`       // memory of the system's, in use or kept for the next payloads
+	Files       uint64 `json:"files"`       // bytes of files
+	Lent        uint64 `json:"lent"`        // bytes of the blocks that peers read or hold; up to twice what is in them
+	LentBlocks  int    `json:"lent_blocks"` // how many those are
+	Pinned      uint64 `json:"pinned"`      // bytes of Pin
 
 	// How many payloads were sent in each way since the memory was made; see [MemoryConfig].
-	Inline, Block, Dedicated, Spilled, Chunks uint64
+	Inline    uint64 `json:"inline"`
+	Block     uint64 `json:"block"`
+	Dedicated uint64 `json:"dedicated"`
+	Spilled   uint64 `json:"spilled"`
+	Chunks    uint64 `json:"chunks"`
 	// Attached counts the pieces of memory that payloads referred to rather than contained.
-	Attached uint64
+	Attached uint64 `json:"attached"`
 	// Busy counts the payloads that found no memory in time.
-	Busy uint64
+	Busy uint64 `json:"busy"`
 }
 
 // Stats returns the figures. It takes microseconds for each connection.

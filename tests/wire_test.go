@@ -550,6 +550,19 @@ func testWireDirectory(t *testing.T, dial wireDial) {
 	if names, _ = end.failure(); end.code != 13 || !reflect.DeepEqual(names, []string{"c2.not_found"}) {
 		t.Errorf("Describe of what is not there: code %d, names %q", end.code, names)
 	}
+	end = c.call(wireRequest{resource: 0, method: 2, args: cborList(cborText("attic"))})
+	if names, _ = end.failure(); end.code != 13 || !reflect.DeepEqual(names, []string{"c2.not_found"}) {
+		t.Errorf("Stats of what is not there: code %d, names %q", end.code, names)
+	}
+	figures := c.results(wireRequest{resource: 0, method: 2, args: cborList(cborText("lab"))})[0].(cborMap)
+	for _, key := range []string{"name", "since", "calls", "running", "waiting", "methods", "holds", "memory"} {
+		if figures.get(key) == nil {
+			t.Errorf("Stats gives no %q: %v", key, figures)
+		}
+	}
+	if figures.get("name") != "lab" || figures.get("running") != uint64(0) || len(figures.get("methods").([]any)) == 0 {
+		t.Errorf("Stats gives %v", figures)
+	}
 }
 
 func testWireErrors(t *testing.T, dial wireDial) {

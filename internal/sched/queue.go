@@ -4,6 +4,7 @@ package sched
 type waiter struct {
 	ready chan error // holds one value, so that whoever decides never blocks
 	read  bool
+	class *Class // nil if nobody counts it
 
 	// Guarded by the scheduler's mutex.
 	next, prev *waiter
@@ -11,12 +12,12 @@ type waiter struct {
 }
 
 // newWaiter reuses a waiter that has received its answer, or makes one.
-func (s *Scheduler) newWaiter(read bool) *waiter {
+func (s *Scheduler) newWaiter(read bool, c *Class) *waiter {
 	w, _ := s.waiters.Get().(*waiter)
 	if w == nil {
 		w = &waiter{ready: make(chan error, 1)}
 	}
-	w.read = read
+	w.read, w.class = read, c
 	return w
 }
 

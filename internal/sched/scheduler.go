@@ -53,7 +53,9 @@ func New(mode Mode, maxPending int) *Scheduler {
 // own error at once when it ends (or had ended before), [ErrBusy] at once when the queue
 // is full, [ErrClosed] from [Scheduler.Close] on. A call that was admitted before its
 // context ended gets nil. A nil context never ends.
-func (s *Scheduler) Acquire(ctx context.Context, read bool) error {
+func (s *Scheduler) Acquire(ctx context.Context, read bool) error { return s.acquire(ctx, read, nil) }
+
+func (s *Scheduler) acquire(ctx context.Context, read bool, c *Class) error {
 	if ctx == nil {
 		ctx = context.Background()
 	}
@@ -67,7 +69,7 @@ func (s *Scheduler) Acquire(ctx context.Context, read bool) error {
 		return ErrClosed
 	}
 	if s.queue.head == nil && s.fitsLocked(read) {
-		s.admitLocked(read)
+		s.admitLocked(read, c)
 		s.mu.Unlock()
 		return nil
 	}
@@ -75,27 +77,32 @@ func (s *Scheduler) Acquire(ctx context.Context, read bool) error {
 		s.mu.Unlock()
 		return ErrBusy
 	}
-	w := s.newWaiter(read)
+	w := s.newWaiter(read, c)
 	s.queue.push(w)
+	c.pendingLocked(1)
 	s.mu.Unlock()
 	return s.wait(ctx, w)
 }
 
 // TryAcquire admits a call if it need not wait, and tells whether it did; [Scheduler.Release] must follow then.
-func (s *Scheduler) TryAcquire(read bool) bool {
+func (s *Scheduler) TryAcquire(read bool) bool { return s.tryAcquire(read, nil) }
+
+func (s *Scheduler) tryAcquire(read bool, c *Class) bool {
 	read = s.effective(read)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || s.queue.head != nil || !s.fitsLocked(read) {
 		return false
 	}
-	s.admitLocked(read)
+	s.admitLocked(read, c)
 	return true
 }
 
 // Release ends a call that [Scheduler.Acquire] admitted, and lets in whoever may run now.
 // It panics when no such call runs: the lock would no longer protect the resource.
-func (s *Scheduler) Release(read bool) {
+func (s *Scheduler) Release(read bool) { s.release(read, nil) }
+
+func (s *Scheduler) release(read bool, c *Class) {
 	read = s.effective(read)
 	s.mu.Lock()
 	running := &s.writes
@@ -107,6 +114,7 @@ func (s *Scheduler) Release(read bool) {
 		panic("sched: Release without an Acquire of the same kind that returned nil")
 	}
 	*running--
+	c.releasedLocked()
 	s.grantLocked()
 	if s.idle != nil && s.reads+s.writes == 0 {
 		close(s.idle)
@@ -122,7 +130,9 @@ func (s *Scheduler) Close() {
 	defer s.mu.Unlock()
 	s.closed = true
 	for s.queue.head != nil {
-		s.queue.pop().ready <- ErrClosed
+		w := s.queue.pop()
+		w.class.pendingLocked(-1)
+		w.ready <- ErrClosed
 	}
 }
 
@@ -181,6 +191,7 @@ func (s *Scheduler) leave(w *waiter) bool {
 		return false
 	}
 	s.queue.remove(w)
+	w.class.pendingLocked(-1)
 	s.grantLocked() // w may have been the write that held back reads
 	return true
 }
@@ -195,7 +206,8 @@ func (s *Scheduler) fitsLocked(read bool) bool {
 	return s.mode == Parallel || s.writes == 0 && (read || s.reads == 0)
 }
 
-func (s *Scheduler) admitLocked(read bool) {
+func (s *Scheduler) admitLocked(read bool, c *Class) {
+	c.admittedLocked()
 	if read {
 		s.reads++
 	} else {
@@ -207,7 +219,8 @@ func (s *Scheduler) admitLocked(read bool) {
 func (s *Scheduler) grantLocked() {
 	for w := s.queue.head; w != nil && s.fitsLocked(w.read); w = s.queue.head {
 		s.queue.pop()
-		s.admitLocked(w.read)
+		w.class.pendingLocked(-1)
+		s.admitLocked(w.read, w.class)
 		w.ready <- nil
 	}
 }
