@@ -50,6 +50,8 @@ type Config struct {
 	// Origins are the origins whose pages browsers may let call, or "*" for all. Default: none; a request with any other
 	// origin is denied.
 	Origins []string
+	// NoDirect keeps the servers' ipc addresses from clients, so that all their calls go through the relay.
+	NoDirect bool
 	// SocketDirs are the directories whose sockets servers may announce, with those below. Default: the one of ipc://name.
 	SocketDirs []string
 

@@ -115,7 +115,11 @@ func (r *Relay) listRoutes() []*route {
 
 // place says where a route is.
 func (r *Relay) place(rt *route) relayapi.Place {
-	return relayapi.Place{Relay: r.config.ID, URL: r.config.URL, Address: rt.server.address, Instance: rt.server.instance, ID: rt.idText()}
+	p := relayapi.Place{Relay: r.config.ID, URL: r.config.URL, Address: rt.server.address, Instance: rt.server.instance, ID: rt.idText()}
+	if r.config.NoDirect {
+		p.Address = ""
+	}
+	return p
 }
 
 // line is a route as the list of routes shows it.

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -14,15 +16,18 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/ctwo-go/c2"
+	"github.com/ctwo-go/c2/gossip"
 	"github.com/ctwo-go/c2/internal/leaktest"
+	"github.com/ctwo-go/c2/relay"
 )
 
 // placement is one of the places where a resource can be, as seen by a client.
 type placement struct {
 	*testing.T
-	name   string
-	client *c2.Node
-	opts   []c2.ConnectOption
+	name    string
+	client  *c2.Node
+	opts    []c2.ConnectOption
+	relayed bool
 }
 
 // placements are where the suite runs. Each place is the client's node and the address at which it finds the resources.
@@ -43,6 +48,10 @@ var placements = []struct {
 	{"ipc with all in shared memory", func(t *testing.T) (*c2.Node, string) {
 		return hostNearby(t, c2.MemoryConfig{Inline: 1, Dedicated: 64 << 10, ConnBytes: 64 << 20, SpillBytes: -1})
 	}},
+	// By way of a relay: to the server's own address, through the relay, and through the relay of another host.
+	{"relay", func(t *testing.T) (*c2.Node, string) { return hostByRelay(t, relay.Config{}, 1) }},
+	{"relay over HTTP", func(t *testing.T) (*c2.Node, string) { return hostByRelay(t, relay.Config{NoDirect: true}, 1) }},
+	{"mesh", func(t *testing.T) (*c2.Node, string) { return hostByRelay(t, relay.Config{}, 2) }},
 	{"two processes", func(t *testing.T) (*c2.Node, string) {
 		address := "ipc://" + t.TempDir() + "/suite.sock"
 		start(t, "suite", address)
@@ -57,6 +66,61 @@ func hostNearby(t *testing.T, memory c2.MemoryConfig) (client *c2.Node, address 
 		t.Fatal(err)
 	}
 	return newNode(t, c2.SharedMemory(memory)), server.Address()
+}
+
+// hostByRelay serves the suite from one node of this process to another, by way of a mesh of so many relays: the server
+// announces to the first, the client asks the last.
+func hostByRelay(t *testing.T, config relay.Config, relays int) (client *c2.Node, address string) {
+	var urls []string
+	dir := t.TempDir()
+	for i := range relays {
+		c := config
+		c.ID, c.SocketDirs = fmt.Sprintf("r%d", i), []string{dir}
+		if relays > 1 {
+			c.Mesh = &relay.MeshConfig{Seeds: slices.Clone(urls), Tuning: gossip.Tuning{LeaveTimeout: 100 * time.Millisecond, LeaveDelay: 10 * time.Millisecond}}
+		}
+		urls = append(urls, startRelay(t, c))
+	}
+	server := newNode(t, c2.Address("ipc://"+dir+"/suite.sock"), c2.RelayURL(urls[0]))
+	if err := hostSuite(server); err != nil {
+		t.Fatal(err)
+	}
+	client, address = newNode(t), urls[relays-1]
+	eventually(t, "the last relay knows the suite", func() bool {
+		for _, d := range server.Resources() {
+			found, err := c2.ConnectDynamic(t.Context(), d.Name, c2.On(client), c2.Relay(address))
+			if err != nil {
+				return false
+			}
+			c2.Close(found)
+		}
+		return true
+	})
+	return client, address
+}
+
+// startRelay serves a relay that ends with the test, and returns its URL.
+func startRelay(t testing.TB, config relay.Config) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.URL = "http://" + ln.Addr().String()
+	r, err := relay.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- r.Serve(ln) }()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if err := errors.Join(r.Shutdown(ctx), <-served); err != nil {
+			t.Errorf("relay: %v", err)
+		}
+	})
+	return config.URL
 }
 
 // newNode makes a node that ends with the test. It listens, if at all, in a directory of the test's.
@@ -87,7 +151,10 @@ func everywhere(t *testing.T, test func(p *placement)) {
 		t.Run(pl.name, func(t *testing.T) {
 			leaktest.Check(t)
 			client, address := pl.place(t)
-			test(&placement{T: t, name: pl.name, client: client, opts: []c2.ConnectOption{c2.On(client), c2.At(address)}})
+			test(&placement{
+				T: t, name: pl.name, client: client, opts: []c2.ConnectOption{c2.On(client), c2.At(address)},
+				relayed: strings.HasPrefix(address, "http"),
+			})
 		})
 	}
 }
@@ -95,6 +162,12 @@ func everywhere(t *testing.T, test func(p *placement)) {
 func connectTo[T any](p *placement, name string) T {
 	p.Helper()
 	v, err := c2.Connect[T](p.Context(), name, p.opts...)
+	if p.relayed && errors.Is(err, c2.ErrNotFound) { // what was registered just now is announced soon
+		eventually(p, name+" is announced", func() bool {
+			v, err = c2.Connect[T](p.Context(), name, p.opts...)
+			return !errors.Is(err, c2.ErrNotFound)
+		})
+	}
 	if err != nil {
 		p.Fatal(err)
 	}
@@ -609,6 +682,16 @@ func TestList(t *testing.T) {
 	})
 }
 
+// nothing calls l.Nothing. A relay may need a moment to hear of what was registered just now.
+func (p *placement) nothing(l Lab) (err error) {
+	p.Helper()
+	eventually(p, "it is announced", func() bool {
+		err = l.Nothing(p.Context())
+		return !p.relayed || !errors.Is(err, c2.ErrNotFound)
+	})
+	return err
+}
+
 // TestComingsAndGoings: clients that are connected see what is registered and withdrawn later.
 func TestComingsAndGoings(t *testing.T) {
 	everywhere(t, func(p *placement) {
@@ -631,12 +714,12 @@ func TestComingsAndGoings(t *testing.T) {
 			p.Errorf("after it was withdrawn: %v", err)
 		}
 		must(c.NewLab(ctx, "late", false, 0))
-		if err := l.Nothing(ctx); err != nil {
+		if err := p.nothing(l); err != nil {
 			p.Errorf("after it came back: %v", err)
 		}
 		must(c.Unregister(ctx, "late"))
 		must(c.NewWallet(ctx, "late"))
-		if err := l.Nothing(ctx); !errors.Is(err, c2.ErrMismatch) {
+		if err := p.nothing(l); !errors.Is(err, c2.ErrMismatch) {
 			p.Errorf("after something else took its name: %v", err)
 		}
 		w := connectTo[Wallet](p, "late")
