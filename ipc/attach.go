@@ -58,19 +58,21 @@ func (a *Attachments) Attach(mem []byte) (index int, offset uint64, ok bool) {
 // writes it: its pages need not be this process's as well as the receiver's. It is for bodies that are written bit by bit
 // (see [Streamed]); others have no need of it.
 func (a *Attachments) Written(part []byte) {
-	if a == nil || len(a.target) == 0 || len(part) == 0 || address(part) != address(a.target) {
+	if a == nil || len(a.target) < forgetFrom || len(part)-a.gone < forgetStep || address(part) != address(a.target) {
 		return
 	}
-	if len(part)-a.gone >= forgetStep {
-		buddy.Forget(part[a.gone:])
-		a.gone = len(part)
-		buddy.Recall(a.target[a.gone:min(a.gone+forgetStep, len(a.target))])
-	}
+	buddy.Forget(part[a.gone:])
+	a.gone = len(part)
+	buddy.Recall(a.target[a.gone:min(a.gone+forgetStep, len(a.target))])
 }
 
-// forgetStep is how many bytes of shared memory are let go of at a time, and so about as many as a payload on its way needs of
-// this process. Looking each page up again takes longer than what is gained for smaller ones.
-const forgetStep = 8 << 20
+const (
+	// forgetFrom is the size in bytes from which on a payload's pages are let go of while it is written. It takes a third of the
+	// time of writing them, so what is smaller keeps its pages as the pool does anyway.
+	forgetFrom = 512 << 20
+	// forgetStep is how many bytes are let go of at a time.
+	forgetStep = 8 << 20
+)
 
 // check is CodeTooLarge if the receiver does not take n bytes with these attachments, or more than limit without any.
 func (a *Attachments) check(n, limit uint64) error {

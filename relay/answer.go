@@ -184,7 +184,7 @@ func (d *download) take() []byte {
 		n = downloadStep
 	}
 	part := piece[d.at : d.at+n : d.at+n]
-	if d.at-d.gone >= forgetStep {
+	if d.at-d.gone >= forgetStep && len(piece) >= forgetFrom {
 		d.payload.Forget(piece[d.gone:d.at])
 		d.gone = d.at
 	}
@@ -198,8 +198,13 @@ func (d *download) take() []byte {
 	return part
 }
 
-// forgetStep is how much of the server's memory seems to be the relay's, too, of a large answer.
-const forgetStep = 16 << 20
+const (
+	// forgetFrom is the size in bytes from which on the pages of an answer are let go of while it is sent. Finding the pages of
+	// the server's memory again takes a while, so those of smaller ones are kept for the next answers.
+	forgetFrom = 512 << 20
+	// forgetStep is how many bytes are let go of at a time.
+	forgetStep = 16 << 20
+)
 
 // setAside is called while a part is being written and the caller does not read: everything behind it goes to a file, and
 // the server has its memory back. It returns what the connection shall write instead of the rest of the part.

@@ -38,12 +38,15 @@ var _ = addRoles(map[string]func(args []string) error{
 type Freight interface {
 	Echo(ctx context.Context, b []byte) ([]byte, error)
 	Take(ctx context.Context, b []byte) (int, error)
-	Get(ctx context.Context, n int) ([]byte, error)
+	Get(ctx context.Context, n int) ([]byte, error)    // from memory of its own
+	Pinned(ctx context.Context, n int) ([]byte, error) // from memory that callers see
 }
 
 type freight struct {
-	_     c2.Policy `read:"Echo,Take"`
-	store []byte
+	_      c2.Policy `read:"Echo,Take"`
+	store  []byte
+	node   *c2.Node
+	pinned *c2.Pinned[byte]
 }
 
 func (f *freight) Echo(_ context.Context, b []byte) ([]byte, error) { return b, nil }
@@ -54,6 +57,14 @@ func (f *freight) Get(_ context.Context, n int) ([]byte, error) {
 	}
 	return f.store[:n], nil
 }
+func (f *freight) Pinned(_ context.Context, n int) (_ []byte, err error) {
+	if f.pinned == nil {
+		if f.pinned, err = c2.Pin[byte](n, c2.On(f.node)); err != nil {
+			return nil, err
+		}
+	}
+	return f.pinned.Slice()[:n], nil
+}
 
 // freightServer serves a freight at the address args[0] and announces it to the relay at the URL args[1].
 func freightServer(args []string) error {
@@ -61,7 +72,9 @@ func freightServer(args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := c2.Register[Freight]("freight", new(freight), c2.On(node), c2.HoldInput("Take")); err != nil {
+	f := &freight{node: node}
+	defer func() { f.pinned.Release() }()
+	if err := c2.Register[Freight]("freight", f, c2.On(node), c2.HoldInput("Take")); err != nil {
 		return err
 	}
 	<-untilStdinEnds().Done()
@@ -251,6 +264,7 @@ func BenchmarkRelayLarge(b *testing.B) {
 		{"to/relay", "http://" + at.relay + freightPath + "Take", body},
 		{"to/server", "http://" + at.streamer + "/", body},
 		{"from/relay", "http://" + at.relay + freightPath + "Get", ask},
+		{"from/relay pinned", "http://" + at.relay + freightPath + "Pinned", ask},
 		{"from/server", "http://" + at.streamer + "/?n=" + strconv.Itoa(size), ask},
 	} {
 		b.Run(bm.name, func(b *testing.B) {
