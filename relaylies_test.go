@@ -269,9 +269,7 @@ func TestAConnectionThatWasClosedWhileIdle(t *testing.T) {
 		if n, err := cnt.Increment(within(t), 1); err != nil || n != i+1 {
 			t.Fatalf("got %d, %v, want %d: a call ran once", n, err, i+1)
 		}
-		r.mu.Lock()
-		r.server.CloseClientConnections()
-		r.mu.Unlock()
+		r.dropConnections()
 	}
 }
 

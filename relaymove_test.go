@@ -167,10 +167,7 @@ func TestTwoCandidates(t *testing.T) {
 		if places[0].ID != first {
 			places[0], places[1] = places[1], places[0]
 		}
-		for i := range places {
-			places[i].URL = r.url()
-		}
-		return places
+		return placesAt(r.url())(places)
 	}
 	var tried atomic.Int32
 	r.onCalls(func(w http.ResponseWriter, req *http.Request) {
@@ -200,12 +197,7 @@ func TestARelayThatIsNotReached(t *testing.T) {
 	r.awaitRoute("counter")
 	down := downRelay(t)
 	for _, url := range []string{down.url(), "ftp://x", "http://user@host", r.url()} {
-		r.do(func() {
-			r.candidates = func(places []relayapi.Place) []relayapi.Place {
-				places[0].URL = url
-				return places
-			}
-		})
+		r.do(func() { r.candidates = placesAt(url) })
 		if n, err := connect[Counter](t, client, "counter").Value(within(t)); err != nil || n != 7 {
 			t.Errorf("with %s: got %d, %v", url, n, err)
 		}
