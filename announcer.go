@@ -65,7 +65,7 @@ func newAnnouncer(n *Node) *announcer {
 	path, _ := ipc.SocketPath(n.address) // where it listens
 	ctx, cancel := context.WithCancel(context.Background())
 	a := &announcer{
-		node: n, relay: relay{n, n.settings.relay}, address: ipc.Scheme + path, instance: hex.EncodeToString(instance[:]),
+		node: n, relay: relay{node: n, url: n.settings.relay}, address: ipc.Scheme + path, instance: hex.EncodeToString(instance[:]),
 		changes: make(chan struct{}, 1), cancel: cancel, done: make(chan struct{}),
 	}
 	n.http.acquire()

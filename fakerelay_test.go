@@ -2,11 +2,13 @@ package c2_test
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -27,8 +29,9 @@ import (
 type fakeRelay struct {
 	t       testing.TB
 	id      string
-	address string // host:port
-	token   string // what it demands of all, if anything
+	address string      // host:port
+	token   string      // what it demands of all, if anything
+	tls     *tls.Config // nil for none
 	node    *c2.Node
 
 	mu          sync.Mutex
@@ -76,7 +79,12 @@ func downRelay(t testing.TB) *fakeRelay {
 	return r
 }
 
-func (r *fakeRelay) url() string { return "http://" + r.address }
+func (r *fakeRelay) url() string {
+	if r.tls != nil {
+		return "https://" + r.address
+	}
+	return "http://" + r.address
+}
 
 // start starts it, with nothing announced.
 func (r *fakeRelay) start() {
@@ -93,7 +101,30 @@ func (r *fakeRelay) start() {
 	r.server = httptest.NewUnstartedServer(http.HandlerFunc(r.serve))
 	r.server.Listener.Close()
 	r.server.Listener = l
+	r.server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	if r.tls != nil {
+		r.server.TLS = r.tls.Clone()
+		r.server.StartTLS()
+		return
+	}
 	r.server.Start()
+}
+
+// dropConnections ends all connections of clients and servers.
+func (r *fakeRelay) dropConnections() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.server.CloseClientConnections()
+}
+
+// placesAt makes a relay say that what it has is to be reached at another URL.
+func placesAt(url string) func([]relayapi.Place) []relayapi.Place {
+	return func(places []relayapi.Place) []relayapi.Place {
+		for i := range places {
+			places[i].URL = url
+		}
+		return places
+	}
 }
 
 // stop ends it and all connections, as if it were killed.

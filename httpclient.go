@@ -20,7 +20,7 @@ type httpClient struct {
 }
 
 const (
-	// httpDialTimeout bounds connecting, and shaking hands by TLS once more.
+	// httpDialTimeout bounds connecting, and shaking hands.
 	httpDialTimeout = 5 * time.Second
 	// httpIdleTimeout is less than any server should keep an idle connection, so that it is seldom the first to close one.
 	httpIdleTimeout = 30 * time.Second
@@ -41,18 +41,12 @@ func newHTTPClient(s *settings) *httpClient {
 		config = s.tls.Clone()
 		config.NextProtos = nil
 	}
-	dialer := &net.Dialer{Timeout: httpDialTimeout}
+	plain := &net.Dialer{Timeout: httpDialTimeout}
+	secure := &tls.Dialer{NetDialer: plain, Config: config}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	h.transport = &http.Transport{
-		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			conn, err := dialer.DialContext(ctx, network, address)
-			if err != nil {
-				return nil, err
-			}
-			return &httpConn{Conn: conn}, nil
-		},
-		TLSClientConfig: config, TLSHandshakeTimeout: httpDialTimeout, Protocols: protocols,
+		DialContext: counted(plain.DialContext), DialTLSContext: counted(secure.DialContext), Protocols: protocols,
 		MaxIdleConns: httpIdleAll, MaxIdleConnsPerHost: httpIdlePerHost, IdleConnTimeout: httpIdleTimeout,
 		ExpectContinueTimeout: time.Second, MaxResponseHeaderBytes: httpMaxHeader, DisableCompression: true,
 	}

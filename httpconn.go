@@ -13,7 +13,21 @@ import (
 // any of it can have arrived.
 type httpConn struct {
 	net.Conn
-	written atomic.Int64
+	written atomic.Int64 // without what TLS adds
+}
+
+// dialFunc connects.
+type dialFunc = func(ctx context.Context, network, address string) (net.Conn, error)
+
+// counted makes what dial connects count.
+func counted(dial dialFunc) dialFunc {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return &httpConn{Conn: conn}, nil
+	}
 }
 
 // Write implements [net.Conn].
@@ -23,10 +37,14 @@ func (c *httpConn) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// ended tells whether the other side has closed the connection, as it may one that is idle. Who writes to it all the same
-// can't tell whether that was read.
+// ended tells whether the other side has closed the connection, as it may one that is idle, or broken its silence. Who
+// writes to it all the same can't tell whether that was read.
 func (c *httpConn) ended() bool {
-	sc, ok := c.Conn.(syscall.Conn)
+	conn := c.Conn
+	if t, ok := conn.(*tls.Conn); ok {
+		conn = t.NetConn()
+	}
+	sc, ok := conn.(syscall.Conn)
 	if !ok {
 		return false
 	}
@@ -37,8 +55,8 @@ func (c *httpConn) ended() bool {
 	ended := false
 	err = raw.Control(func(fd uintptr) {
 		var b [1]byte
-		n, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		ended = n == 0 && err == nil || err != nil && err != syscall.EAGAIN && err != syscall.EINTR
+		_, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		ended = err != syscall.EAGAIN && err != syscall.EINTR
 	})
 	return ended || err != nil
 }
@@ -56,11 +74,7 @@ func (s *sending) traced(ctx context.Context) context.Context {
 }
 
 func (s *sending) gotConn(info httptrace.GotConnInfo) {
-	conn := info.Conn
-	if t, ok := conn.(*tls.Conn); ok {
-		conn = t.NetConn()
-	}
-	c, ok := conn.(*httpConn)
+	c, ok := info.Conn.(*httpConn)
 	if !ok {
 		return
 	}

@@ -23,6 +23,7 @@ import (
 type relay struct {
 	node *Node
 	url  string
+	only uint64 // the id of the resource that is meant, of several of a name; 0 for any
 }
 
 // Bounds of what a relay is asked, and of what it says.
@@ -53,10 +54,14 @@ type description struct {
 // describe implements [endpoint].
 func (r relay) describe(ctx context.Context, name string) (uint64, *Descriptor, error) {
 	d := new(description)
-	if err := r.ask(ctx, question{path: relayapi.PathResources + "/" + pathSegment(name), limit: maxDescription}, d); err != nil {
+	q := question{path: relayapi.PathResources + "/" + pathSegment(name), only: r.only, limit: maxDescription}
+	if err := r.ask(ctx, q, d); err != nil {
 		return 0, nil, err
 	}
 	id, err := parseResourceID(d.ID)
+	if r.only != 0 && err == nil {
+		id = r.only // of the same name, so that what describes one describes the other as a rule; fails the call if not
+	}
 	if err == nil && d.Name != name {
 		err = fmt.Errorf("asked for %q it describes %.40q", name, d.Name)
 	}
@@ -96,6 +101,7 @@ func (r relay) announce(ctx context.Context, a *relayapi.Announcement) (*relayap
 type question struct {
 	path    string
 	body    []byte        // JSON, to be posted; nil if there is nothing to tell
+	only    uint64        // the id of the resource that is meant, if there may be several; 0 for any
 	limit   int64         // of the answer, in bytes
 	timeout time.Duration // zero is askTimeout
 }
@@ -137,6 +143,9 @@ func (r relay) answer(ctx context.Context, q question, answer any) error {
 		return r.fault(ipc.CodeInvalid, "%v", err)
 	}
 	req.Header.Set("Accept", relayapi.TypeJSON)
+	if q.only != 0 {
+		req.Header.Set(relayapi.HeaderResource, formatResourceID(q.only))
+	}
 	resp, stop, err := r.node.http.do(req)
 	if err != nil {
 		return err

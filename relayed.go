@@ -19,7 +19,7 @@ type relayed struct{ relay relay }
 // relayed returns the way by the relay of that URL.
 func (n *Node) relayed(url string) *relayed {
 	n.http.acquire()
-	return &relayed{relay{n, url}}
+	return &relayed{relay{node: n, url: url}}
 }
 
 func (w *relayed) release() { w.relay.node.http.release() }
@@ -68,12 +68,19 @@ func (w *relayed) bind(ctx context.Context, name string, fit fitter, place relay
 			return b, nil
 		}
 	}
+	only, err := parseResourceID(place.ID)
+	if err != nil {
+		return nil, w.relay.fault(ipc.CodeInternal, "%v", err)
+	}
 	if r, ok := w.nearer(place); ok {
+		r.only = only
 		if b, err := bindAt(ctx, r, name, fit); err == nil || ctx.Err() != nil {
 			return b, err
 		}
 	}
-	return bindAt(ctx, w.relay, name, fit)
+	r := w.relay
+	r.only = only
+	return bindAt(ctx, r, name, fit)
 }
 
 // direct returns a connection to the server itself, if it is there at that address, or nil.
@@ -104,5 +111,5 @@ func (w *relayed) nearer(place relayapi.Place) (relay, bool) {
 	if err != nil || url == w.relay.url || strings.HasPrefix(w.relay.url, "https:") && !strings.HasPrefix(url, "https:") {
 		return relay{}, false
 	}
-	return relay{w.relay.node, url}, true
+	return relay{node: w.relay.node, url: url}, true
 }
