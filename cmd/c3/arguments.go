@@ -83,13 +83,21 @@ func (c *caller) argument(s *codec.Schema, arg string) ([]byte, error) {
 		}
 		return checked(text)
 	}
-	if textual(s) && !strings.HasPrefix(arg, `"`) && !(s.Kind == codec.KindBytes && strings.HasPrefix(arg, "[")) && !(arg == "null" && (s.Nullable || s.Kind == codec.KindBytes)) {
-		return quote(arg)
-	}
-	if s.Kind == codec.KindAny && !json.Valid([]byte(arg)) {
+	if textual(s) && !quoted(s, arg) || s.Kind == codec.KindAny && !json.Valid([]byte(arg)) {
 		return quote(arg)
 	}
 	return checked([]byte(arg))
+}
+
+// quoted says whether an argument for text, a time or bytes is JSON, and not just what is meant.
+func quoted(s *codec.Schema, arg string) bool {
+	switch {
+	case arg == "null":
+		return s.Nullable || s.Kind == codec.KindBytes
+	case strings.HasPrefix(arg, "["):
+		return s.Kind == codec.KindBytes
+	}
+	return strings.HasPrefix(arg, `"`)
 }
 
 // read reads what arg refers to.

@@ -69,7 +69,9 @@ func (c *caller) run(ctx context.Context, p reach.Place, args []string) error {
 	}
 	m := d.Method(call.Method)
 	if m == nil {
-		return &c2.Error{Code: c2.CodeNotFound, Resource: call.Resource, Method: call.Method, Message: "there is no such method; see c3 describe " + call.Resource}
+		return &c2.Error{
+			Code: c2.CodeNotFound, Resource: call.Resource, Method: call.Method, Message: "there is no such method; see c3 describe " + call.Resource,
+		}
 	}
 	if call.Args, err = c.arguments(m, args[2:]); err != nil {
 		return err

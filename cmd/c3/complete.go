@@ -50,7 +50,8 @@ func (s *settings) completeMethods(cmd *cobra.Command, args []string, word strin
 }
 
 // complete asks for completions. There are none if that fails.
-func (s *settings) complete(cmd *cobra.Command, ask func(context.Context, reach.Place) ([]string, error)) (names []string, _ cobra.ShellCompDirective) {
+func (s *settings) complete(cmd *cobra.Command, ask func(context.Context, reach.Place) ([]string, error)) ([]string, cobra.ShellCompDirective) {
+	var names []string
 	err := s.do(cmd, func(ctx context.Context, p reach.Place) (err error) {
 		ctx, cancel := context.WithTimeout(ctx, completeWithin)
 		defer cancel()

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -124,6 +126,40 @@ func TestSessions(t *testing.T) {
 			return nil
 		},
 	})
+}
+
+// TestInterrupted ends commands that would go on.
+func TestInterrupted(t *testing.T) {
+	leaktest.Check(t)
+	node := server(t, t.TempDir())
+	running := func(code int, args ...string) (out, err string) {
+		t.Helper()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go func() {
+			for s, err := node.Stats("counter"); err == nil && s.Running == 0; s, err = node.Stats("counter") {
+				time.Sleep(time.Millisecond)
+			}
+			cancel()
+		}()
+		var o, e strings.Builder
+		if got := run(ctx, streams{strings.NewReader(""), &o, &e}, args); got != code {
+			t.Errorf("%v exits with %d, want %d: %s", args, got, code, &e)
+		}
+		return o.String(), e.String()
+	}
+	if _, err := running(exitInterrupted, "call", "--at", node.Address(), "counter", "Wait"); !strings.Contains(err, "canceled") {
+		t.Errorf("a call says %q", err)
+	}
+	block := make(chan struct{})
+	go func() {
+		defer close(block)
+		run(t.Context(), streams{nil, io.Discard, io.Discard}, []string{"call", "--at", node.Address(), "--timeout", "500ms", "counter", "Wait"})
+	}()
+	if out, _ := running(exitOK, "ping", "--at", node.Address(), "-c", "1000000", "-i", "1ms", "counter"); !strings.Contains(out, " asked, 0 lost") {
+		t.Errorf("a ping says %q", out)
+	}
+	<-block
 }
 
 // TestKinds pins which text of an argument is what.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -10,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	c2 "github.com/ctwo-go/c2"
 	"github.com/ctwo-go/c2/cmd/c3/internal/reach"
 )
 
@@ -47,7 +45,7 @@ func newPing(s streams, where *settings) *cobra.Command {
 		Long: `Ask for a resource again and again, and print how long the answers took. None of its code runs: with --at its process is
 asked for its description, over a connection that stays open; with --relay the relay is. --timeout is for each answer.
 
-What is asked in vain counts as lost; if all is, c3 exits with the code of the last failure.`,
+What is asked in vain counts as lost, but if that is so from the beginning, c3 exits at once with what is wrong.`,
 		Example: `  c3 --at ipc://demo ping counter --count 1000 --interval 0`,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if p.count < 1 || p.count > maxPings || p.interval < 0 {
@@ -58,9 +56,9 @@ What is asked in vain counts as lost; if all is, c3 exits with the code of the l
 			}
 			defer p.place.Close()
 			p.name = args[0]
-			result, failed := p.run(cmd.Context())
-			if failed != nil && result.Lost == result.Asked {
-				return failed
+			result, err := p.run(cmd.Context())
+			if err != nil {
+				return err
 			}
 			if asJSON {
 				return printJSON(s.out, result)
@@ -74,31 +72,27 @@ What is asked in vain counts as lost; if all is, c3 exits with the code of the l
 	return cmd
 }
 
-// run asks until it has done so often enough, or ctx ends, or there is no such resource. The error is the last.
+// run asks until it has done so often enough, or ctx ends. What was asked until then counts.
 func (p *pinger) run(ctx context.Context) (pings, error) {
+	if _, err := p.once(ctx); err != nil { // this one also connects
+		return pings{}, err
+	}
 	var took []time.Duration
-	var failed error
 	result := pings{Name: p.name, Place: p.place.String()}
-	p.once(ctx) // connects
-	for result.Asked < p.count && ctx.Err() == nil && !errors.Is(failed, c2.ErrDenied) {
-		if result.Asked > 0 && !pause(ctx, p.interval) {
-			break
-		}
+	for result.Asked < p.count && (result.Asked == 0 || pause(ctx, p.interval)) {
 		d, err := p.once(ctx)
-		if errors.Is(err, context.Canceled) {
-			failed = err
+		if ctx.Err() != nil {
 			break
 		}
 		result.Asked++
 		if err != nil {
-			failed = err
 			result.Lost++
 			continue
 		}
 		took = append(took, d)
 	}
 	result.fill(took)
-	return result, failed
+	return result, nil
 }
 
 // once is how long one answer took.

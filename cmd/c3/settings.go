@@ -173,8 +173,11 @@ func (s *settings) do(cmd *cobra.Command, what func(context.Context, reach.Place
 func (s *settings) late(ctx context.Context, err error) error {
 	var failed *c2.Error
 	until, bounded := ctx.Deadline()
-	if !errors.As(err, &failed) || failed.Code != c2.CodeResource || !errors.Is(err, context.DeadlineExceeded) || !bounded || time.Until(until) > s.timeout/10 {
-		return err
+	if !errors.As(err, &failed) || failed.Code != c2.CodeResource || !errors.Is(err, context.DeadlineExceeded) {
+		return err // another one
+	}
+	if !bounded || time.Until(until) > s.timeout/10 {
+		return err // the resource's own
 	}
 	return &c2.Error{Code: c2.CodeDeadline, Resource: failed.Resource, Method: failed.Method, Message: failed.Message, MayHaveRun: true}
 }

@@ -9,12 +9,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	c2 "github.com/ctwo-go/c2"
@@ -115,9 +116,11 @@ func (c *client) do(ctx context.Context, r request, read func(io.Reader) error) 
 	if until, ok := ctx.Deadline(); ok && r.method == http.MethodPost {
 		req.Header.Set("C2-Timeout", max(time.Until(until), time.Millisecond).String())
 	}
-	resp, err := c.http.Do(req)
+	var sent atomic.Bool
+	trace := &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }}
+	resp, err := c.http.Do(req.WithContext(httptrace.WithClientTrace(ctx, trace)))
 	if err != nil {
-		return c.lost(ctx, err, r.method == http.MethodPost)
+		return c.lost(ctx, err, r.method == http.MethodPost && sent.Load())
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
@@ -130,12 +133,9 @@ func (c *client) do(ctx context.Context, r request, read func(io.Reader) error) 
 	return c.lost(ctx, err, r.method == http.MethodPost)
 }
 
-// lost is the error for an answer that did not come.
-func (c *client) lost(ctx context.Context, err error, call bool) error {
-	e := &c2.Error{Code: c2.CodeUnavailable, Message: fmt.Sprintf("no answer from the relay at %s: %v", c.base, cause(err)), MayHaveRun: call}
-	if dial := (*net.OpError)(nil); errors.As(err, &dial) && dial.Op == "dial" {
-		e.MayHaveRun = false
-	}
+// lost is the error for an answer that did not come, or not to its end.
+func (c *client) lost(ctx context.Context, err error, mayHaveRun bool) error {
+	e := &c2.Error{Code: c2.CodeUnavailable, Message: fmt.Sprintf("no answer from the relay at %s: %v", c.base, cause(err)), MayHaveRun: mayHaveRun}
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		e.Code = c2.CodeDeadline
