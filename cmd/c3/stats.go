@@ -75,7 +75,8 @@ func printRelay(w io.Writer, f *relayapi.Stats) error {
 		row(m.Name, m.Calls, m.Latency, m.Errors)
 	}
 	row("all", f.Calls, f.Latency, f.Errors)
-	if _, err := fmt.Fprintf(w, "%s, by relay %s, since %s, %d in flight\n\n", visible(f.Name), visible(f.Relay), visible(f.Since), f.InFlight); err != nil {
+	_, err := fmt.Fprintf(w, "%s, by relay %s, since %s, %d in flight\n\n", visible(f.Name), visible(f.Relay), visible(f.Since), f.InFlight)
+	if err != nil {
 		return other(err)
 	}
 	return printTable(w, rows)
