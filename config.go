@@ -1,12 +1,9 @@
 package c2
 
 import (
-	"bytes"
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"strconv"
 	"strings"
@@ -253,33 +250,9 @@ func parseLevel(s string) (zerolog.Level, error) { return zerolog.ParseLevel(s) 
 
 // readDotenv reads .env in the working directory, if there is one.
 func readDotenv() (map[string]string, error) {
-	f, err := os.Open(".env")
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
+	vars, err := dotenv.ReadFile(".env", "C2_")
 	if err != nil {
-		return nil, newError(CodeInvalid, "reading settings: %v", err)
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, dotenv.MaxSize+1))
-	if err != nil {
-		return nil, newError(CodeInvalid, "reading settings: %v", err)
-	}
-	vars, err := dotenv.Parse(bytes.NewReader(ownLines(text)))
-	if err != nil {
-		return nil, newError(CodeInvalid, ".env: %v", err)
+		return nil, newError(CodeInvalid, "%v", err)
 	}
 	return vars, nil
-}
-
-// ownLines empties the lines that are not c2's: the file may be another program's, too, with a syntax of its own.
-func ownLines(text []byte) []byte {
-	lines := bytes.Split(text, []byte("\n"))
-	for i, line := range lines {
-		line = bytes.TrimPrefix(bytes.TrimSpace(line), []byte("export "))
-		if !bytes.HasPrefix(bytes.TrimSpace(line), []byte("C2_")) {
-			lines[i] = nil
-		}
-	}
-	return bytes.Join(lines, []byte("\n"))
 }

@@ -28,7 +28,7 @@ func (w *writer) mapping(declared uint64, s *codec.Schema) error {
 		}
 		w.buf = append(w.buf, ':')
 		var elem *codec.Schema
-		elem, next = valueOf(s, key, next)
+		elem, next = w.valueOf(s, key, next)
 		if err := w.value(elem); err != nil {
 			return withinKey(string(key.text), err)
 		}
@@ -45,14 +45,14 @@ type key struct {
 }
 
 // valueOf is the schema of what the key of s leads to, nil if it is not known, and which field is likely to be the next.
-func valueOf(s *codec.Schema, k key, next int) (*codec.Schema, int) {
+func (w *writer) valueOf(s *codec.Schema, k key, next int) (*codec.Schema, int) {
 	switch {
 	case s != nil && s.Kind == codec.KindMap:
 		return s.Elem, 0
 	case s == nil || s.Kind != codec.KindStruct:
 		return nil, 0
 	}
-	i := findField(s.Fields, next, k.text)
+	i := w.fields.find(s, next, k.text)
 	if i < 0 || s.Fields[i].IntKey != k.integer {
 		return nil, next
 	}

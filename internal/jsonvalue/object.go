@@ -55,7 +55,7 @@ func (r *reader) structure(s *codec.Schema) error {
 		if err != nil {
 			return err
 		}
-		i := findField(s.Fields, next, key)
+		i := r.fields.find(s, next, key)
 		if i < 0 {
 			return unknown(s, string(key))
 		}
@@ -70,14 +70,6 @@ func (r *reader) structure(s *codec.Schema) error {
 	}
 	r.fill(at, size, majorMap, n)
 	return nil
-}
-
-// findField is the index of the field with that name, which is most likely the next one, or negative.
-func findField(fields []codec.Field, next int, name []byte) int {
-	if next < len(fields) && fields[next].Name == string(name) {
-		return next
-	}
-	return slices.IndexFunc(fields, func(f codec.Field) bool { return f.Name == string(name) })
 }
 
 func unknown(s *codec.Schema, name string) error {

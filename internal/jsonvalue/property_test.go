@@ -280,6 +280,30 @@ func wellformed(item []byte) error {
 	return mode.Wellformed(item)
 }
 
+// TestManyFields reads and writes a struct of many fields in the worst order.
+func TestManyFields(t *testing.T) {
+	const n = 100_000
+	s := &codec.Schema{Kind: codec.KindStruct}
+	src := []byte("[{")
+	for i := range n {
+		s.Fields = append(s.Fields, codec.Field{Name: fmt.Sprint(i), Type: &codec.Schema{Kind: codec.KindInt}})
+		src = fmt.Appendf(src, `"%d":%d,`, n-1-i, i)
+	}
+	src = append(src[:len(src)-1], "}]"...)
+	start := time.Now()
+	args, err := jsonvalue.AppendArgs(nil, []*codec.Schema{s}, false, src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := jsonvalue.Append(nil, []*codec.Schema{s}, args)
+	if err != nil || !bytes.Equal(out, src) {
+		t.Errorf("%d bytes came back as %d: %v", len(src), len(out), err)
+	}
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
 func FuzzAppendArgs(f *testing.F) {
 	for _, c := range goldens(f) {
 		f.Add([]byte("["+c.json+"]"), false)

@@ -47,6 +47,7 @@ func TestDependencies(t *testing.T) {
 		"github.com/prometheus/":          {"relay"},
 		"github.com/hashicorp/serf/":      {"gossip"},
 		"github.com/hashicorp/memberlist": {"gossip"},
+		"github.com/spf13/":               {"cmd"},
 	}
 	free := []string{"cmd", "examples", "tests"}
 	for _, f := range load(t).files {

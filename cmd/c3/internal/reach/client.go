@@ -1,0 +1,178 @@
+package reach
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	c2 "github.com/ctwo-go/c2"
+	"github.com/ctwo-go/c2/internal/relayapi"
+)
+
+// Config says how a relay is reached.
+type Config struct {
+	URL   string // http://host:port or https://host:port
+	Token string // empty: none
+	CA    string // a file of certificates that the relay's may be signed by; empty: the system's
+	Cert  string // a file with the certificate that is shown to the relay; empty: none
+	Key   string // its key
+}
+
+// maxAnswer bounds the answers to all but calls, in bytes: a descriptor may be as large as a type.
+const maxAnswer = 64 << 20
+
+// client speaks HTTP with one relay.
+type client struct {
+	http  *http.Client
+	base  string // without a path
+	token string
+}
+
+func newClient(config Config) (*client, error) {
+	u, err := url.Parse(config.URL)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil {
+		return nil, fmt.Errorf("relay %q: want http://host:port or https://host:port", config.URL)
+	}
+	secure, err := config.tls()
+	if err != nil {
+		return nil, err
+	}
+	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: secure, DisableCompression: true}
+	return &client{
+		http:  &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+		base:  u.Scheme + "://" + u.Host,
+		token: config.Token,
+	}, nil
+}
+
+func (c *Config) tls() (*tls.Config, error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if c.CA != "" {
+		pem, err := os.ReadFile(c.CA)
+		if err != nil {
+			return nil, err
+		}
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("%s has no certificates, as PEM", c.CA)
+		}
+	}
+	if c.Cert != "" || c.Key != "" {
+		pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
+		if err != nil {
+			return nil, fmt.Errorf("the certificate and its key: %w", err)
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	return config, nil
+}
+
+// request is what is asked.
+type request struct {
+	method, path string
+	header       http.Header
+	body         []byte
+}
+
+// get asks for JSON.
+func (c *client) get(ctx context.Context, path string, v any) error {
+	return c.do(ctx, request{method: http.MethodGet, path: path}, func(body io.Reader) error {
+		text, err := io.ReadAll(io.LimitReader(body, maxAnswer+1))
+		if err != nil {
+			return err
+		}
+		if err := json.Unmarshal(text, v); err != nil {
+			return &c2.Error{Code: c2.CodeInternal, Message: fmt.Sprintf("%s answers what is no answer of a relay: %v", c.base, err)}
+		}
+		return nil
+	})
+}
+
+// do asks something, and reads the answer.
+func (c *client) do(ctx context.Context, r request, read func(io.Reader) error) error {
+	req, err := http.NewRequestWithContext(ctx, r.method, c.base+r.path, bytes.NewReader(r.body))
+	if err != nil {
+		return err
+	}
+	if r.header != nil {
+		req.Header = r.header
+	}
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	if until, ok := ctx.Deadline(); ok && r.method == http.MethodPost {
+		req.Header.Set("C2-Timeout", max(time.Until(until), time.Millisecond).String())
+	}
+	var sent atomic.Bool
+	trace := &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }}
+	resp, err := c.http.Do(req.WithContext(httptrace.WithClientTrace(ctx, trace)))
+	if err != nil {
+		return c.lost(ctx, err, r.method == http.MethodPost && sent.Load())
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return problem(resp)
+	}
+	err = read(resp.Body)
+	if failed := (*c2.Error)(nil); err == nil || errors.As(err, &failed) {
+		return err
+	}
+	return c.lost(ctx, err, r.method == http.MethodPost)
+}
+
+// lost is the error for an answer that did not come, or not to its end.
+func (c *client) lost(ctx context.Context, err error, mayHaveRun bool) error {
+	e := &c2.Error{Code: c2.CodeUnavailable, Message: fmt.Sprintf("no answer from the relay at %s: %v", c.base, cause(err)), MayHaveRun: mayHaveRun}
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		e.Code = c2.CodeDeadline
+	case ctx.Err() != nil:
+		e.Code = c2.CodeCanceled
+	}
+	return e
+}
+
+// cause is err without the request around it.
+func cause(err error) error {
+	if outer := (*url.Error)(nil); errors.As(err, &outer) {
+		return outer.Err
+	}
+	return err
+}
+
+// problemError is a failure that a relay tells of.
+type problemError struct {
+	failed *c2.Error
+	names  []string // identities of a resource's error
+}
+
+func (e *problemError) Error() string { return e.failed.Error() }
+
+func (e *problemError) Unwrap() error { return e.failed }
+
+// Is tells whether the resource's context was over.
+func (e *problemError) Is(target error) bool {
+	return target == context.DeadlineExceeded && slices.Contains(e.names, "context.deadline_exceeded")
+}
+
+// problem is the error that the relay tells of.
+func problem(resp *http.Response) error {
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, relayapi.MaxProblem)) // what is cut is no problem, and taken by its status
+	p := relayapi.ParseProblem(resp.StatusCode, body)
+	return &problemError{names: p.Names, failed: &c2.Error{
+		Code: c2.Code(relayapi.ParseCode(p.Code)), Resource: p.Resource, Method: p.Method, Message: p.Detail, MayHaveRun: p.MayHaveRun,
+	}}
+}

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/rs/zerolog"
+
+	c2 "github.com/ctwo-go/c2"
+	"github.com/ctwo-go/c2/codec"
+	"github.com/ctwo-go/c2/internal/leaktest"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"c3": main})
+}
+
+// Counter is what the sessions call.
+type Counter interface {
+	Increment(ctx context.Context, by int) (int, error)
+	Value(ctx context.Context) (int, error)
+	Fail(ctx context.Context, why string) error
+	Panic(ctx context.Context) error
+	Wait(ctx context.Context) error
+}
+
+type counter struct{ n int }
+
+func (c *counter) Increment(_ context.Context, by int) (int, error) {
+	c.n += by
+	return c.n, nil
+}
+
+func (c *counter) Value(context.Context) (int, error)       { return c.n, nil }
+func (c *counter) Fail(_ context.Context, why string) error { return errors.New(why) }
+func (c *counter) Panic(context.Context) error              { panic("on purpose") }
+func (c *counter) Wait(ctx context.Context) error           { <-ctx.Done(); return ctx.Err() }
+
+// Point is a struct in a contract.
+type Point struct{ X, Y float64 }
+
+// Store has arguments and results of many kinds.
+type Store interface {
+	Put(ctx context.Context, name string, data []byte) (int, error)
+	Get(ctx context.Context, name string) ([]byte, error)
+	GetText(ctx context.Context, name string) (string, error)
+	Echo(ctx context.Context, v any) (any, error)
+	Move(ctx context.Context, p Point, by []float64) (Point, string, error)
+	Join(ctx context.Context, parts ...string) (string, error)
+	When(ctx context.Context, t time.Time) (time.Time, error)
+	Nothing(ctx context.Context) error
+}
+
+type store struct{ data map[string][]byte }
+
+func (s *store) Put(_ context.Context, name string, data []byte) (int, error) {
+	s.data[name] = data
+	return len(data), nil
+}
+
+func (s *store) Get(_ context.Context, name string) ([]byte, error) { return s.data[name], nil }
+func (s *store) GetText(_ context.Context, name string) (string, error) {
+	return string(s.data[name]), nil
+}
+func (s *store) Echo(_ context.Context, v any) (any, error) { return v, nil }
+func (s *store) Nothing(context.Context) error              { return nil }
+
+func (s *store) Move(_ context.Context, p Point, by []float64) (Point, string, error) {
+	return Point{p.X + by[0], p.Y + by[1]}, "moved", nil
+}
+
+func (s *store) Join(_ context.Context, parts ...string) (text string, err error) {
+	for _, p := range parts {
+		text += "<" + p + ">"
+	}
+	return text, nil
+}
+
+func (s *store) When(_ context.Context, t time.Time) (time.Time, error) { return t.Add(time.Hour), nil }
+
+// server is a node with resources.
+func server(t testing.TB, dir string) *c2.Node {
+	t.Helper()
+	node, err := c2.NewNode(c2.Address("ipc://"+filepath.Join(dir, "n.sock")), c2.Logger(zerolog.Nop()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { node.Shutdown(context.Background()) })
+	err = errors.Join(
+		c2.Register[Counter]("counter", &counter{n: 100}, c2.On(node)),
+		c2.Register[Store]("a store/of things", &store{map[string][]byte{}}, c2.On(node)),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return node
+}
+
+// TestSessions runs the files in testdata, each against a node and a relay of its own.
+func TestSessions(t *testing.T) {
+	leaktest.Check(t)
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		UpdateScripts:       os.Getenv("UPDATE") != "",
+		Setup: func(env *testscript.Env) error {
+			t := env.T().(testing.TB)
+			dir, err := os.MkdirTemp("", "c3")
+			if err != nil {
+				return err
+			}
+			t.Cleanup(func() { os.RemoveAll(dir) })
+			node := server(t, dir)
+			env.Setenv("AT", node.Address())
+			env.Setenv("RELAY", newFakeRelay(t, node, ""))
+			env.Setenv("GUARDED", newFakeRelay(t, node, "sesame"))
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // each command would take a second longer under the race detector
+			return nil
+		},
+	})
+}
+
+// TestInterrupted ends commands that would go on.
+func TestInterrupted(t *testing.T) {
+	leaktest.Check(t)
+	node := server(t, t.TempDir())
+	running := func(code int, args ...string) (out, err string) {
+		t.Helper()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go func() {
+			for s, err := node.Stats("counter"); err == nil && s.Running == 0; s, err = node.Stats("counter") {
+				time.Sleep(time.Millisecond)
+			}
+			cancel()
+		}()
+		var o, e strings.Builder
+		if got := run(ctx, streams{strings.NewReader(""), &o, &e}, args); got != code {
+			t.Errorf("%v exits with %d, want %d: %s", args, got, code, &e)
+		}
+		return o.String(), e.String()
+	}
+	if _, err := running(exitInterrupted, "call", "--at", node.Address(), "counter", "Wait"); !strings.Contains(err, "canceled") {
+		t.Errorf("a call says %q", err)
+	}
+	block := make(chan struct{})
+	go func() {
+		defer close(block)
+		run(t.Context(), streams{nil, io.Discard, io.Discard}, []string{"call", "--at", node.Address(), "--timeout", "500ms", "counter", "Wait"})
+	}()
+	if out, _ := running(exitOK, "ping", "--at", node.Address(), "-c", "1000000", "-i", "1ms", "counter"); !strings.Contains(out, " asked, 0 lost") {
+		t.Errorf("a ping says %q", out)
+	}
+	<-block
+}
+
+// TestKinds pins which text of an argument is what.
+func TestKinds(t *testing.T) {
+	c := caller{}
+	text, nullable := &codec.Schema{Kind: codec.KindText}, &codec.Schema{Kind: codec.KindText, Nullable: true}
+	bytes, number, free := &codec.Schema{Kind: codec.KindBytes}, &codec.Schema{Kind: codec.KindInt}, &codec.Schema{Kind: codec.KindAny}
+	for _, x := range []struct {
+		s         *codec.Schema
+		arg, want string
+	}{
+		{text, "a b", `"a b"`}, {text, `"a b"`, `"a b"`}, {text, "10", `"10"`}, {text, "null", `"null"`}, {nullable, "null", "null"}, {text, "", `""`},
+		{bytes, "AQ==", `"AQ=="`}, {bytes, "[1, 2]", "[1, 2]"}, {bytes, "null", "null"},
+		{number, " 10 ", "10"}, {free, "10", "10"}, {free, "ten", `"ten"`}, {free, `{"a":1}`, `{"a":1}`}, {free, `{"a"`, `"{\"a\""`},
+	} {
+		got, err := c.argument(x.s, x.arg)
+		if err != nil || string(got) != x.want {
+			t.Errorf("%q for %v is %s, %v; want %s", x.arg, x.s, got, err, x.want)
+		}
+	}
+	for _, arg := range []string{"ten", "1,2", "", "1 2"} {
+		if got, err := c.argument(number, arg); err == nil {
+			t.Errorf("%q for a number is %s", arg, got)
+		}
+	}
+}
