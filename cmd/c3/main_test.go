@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -111,6 +110,7 @@ func TestSessions(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		UpdateScripts:       os.Getenv("UPDATE") != "",
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"await": await, "retry": retry},
 		Setup: func(env *testscript.Env) error {
 			t := env.T().(testing.TB)
 			dir, err := os.MkdirTemp("", "c3")
@@ -122,6 +122,10 @@ func TestSessions(t *testing.T) {
 			env.Setenv("AT", node.Address())
 			env.Setenv("RELAY", newFakeRelay(t, node, ""))
 			env.Setenv("GUARDED", newFakeRelay(t, node, "sesame"))
+			env.Setenv("SOCKETS", dir)
+			for _, name := range []string{"FREE", "FREE2", "FREE3"} {
+				env.Setenv(name, freeAddress(t))
+			}
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // each command would take a second longer under the race detector
 			return nil
 		},
@@ -151,15 +155,20 @@ func TestInterrupted(t *testing.T) {
 	if _, err := running(exitInterrupted, "call", "--at", node.Address(), "counter", "Wait"); !strings.Contains(err, "canceled") {
 		t.Errorf("a call says %q", err)
 	}
-	block := make(chan struct{})
-	go func() {
-		defer close(block)
-		run(t.Context(), streams{nil, io.Discard, io.Discard}, []string{"call", "--at", node.Address(), "--timeout", "500ms", "counter", "Wait"})
-	}()
-	if out, _ := running(exitOK, "ping", "--at", node.Address(), "-c", "1000000", "-i", "1ms", "counter"); !strings.Contains(out, " asked, 0 lost") {
-		t.Errorf("a ping says %q", out)
+	// Nothing tells when the first ping has been answered, and before that there is nothing to print: so the second try waits
+	// for longer.
+	for wait := 50 * time.Millisecond; ; wait *= 2 {
+		ctx, cancel := context.WithTimeout(t.Context(), wait)
+		var o, e strings.Builder
+		code := run(ctx, streams{nil, &o, &e}, []string{"ping", "--at", node.Address(), "-c", "1000000", "-i", "1ms", "counter"})
+		cancel()
+		if code == exitOK && strings.Contains(o.String(), " asked, 0 lost") {
+			break
+		}
+		if wait > 10*time.Second {
+			t.Fatalf("a ping exits with %d and says %q %q", code, &o, &e)
+		}
 	}
-	<-block
 }
 
 // TestKinds pins which text of an argument is what.

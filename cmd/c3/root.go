@@ -25,7 +25,7 @@ func run(ctx context.Context, s streams, args []string) int {
 	return exitCode(err)
 }
 
-const rootLong = `c3 lists, describes and calls the resources of c2: by a relay, or in a process of this host.
+const rootLong = `c3 lists, describes and calls the resources of c2: by a relay, or in a process of this host. It is the relay, too.
 
 Where they are is said by --relay or --at, by C2_RELAY or C2_AT in the environment, or by these in the
 file .env of the working directory: the first of the three that speaks. Likewise the other settings.
@@ -50,7 +50,7 @@ const rootExample = `  c3 --at ipc://demo ls
 // newRoot makes the command line. Each command is one function here, and one file.
 func newRoot(s streams) *cobra.Command {
 	root := &cobra.Command{
-		Use: "c3", Short: "List, describe and call resources", Long: rootLong, Example: rootExample,
+		Use: "c3", Short: "Call resources, and serve them over HTTP", Long: rootLong, Example: rootExample,
 		Args: cobra.NoArgs, SilenceErrors: true, SilenceUsage: true,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -64,6 +64,10 @@ func newRoot(s streams) *cobra.Command {
 		newCall(s, where),
 		newPing(s, where),
 		newStats(s, where),
+		newRelay(s, where),
+		newMembers(s, where),
+		newJoin(s, where),
+		newLeave(where),
 		newVersion(s),
 	)
 	return root

@@ -34,9 +34,9 @@ func newSettings(root *cobra.Command) *settings {
 	f.StringVar(&s.at, "at", "", "the `ADDRESS` of a process of this host, ipc://name or ipc:///path.sock (C2_AT)")
 	f.StringVar(&s.tokenFile, "token-file", "", "a `FILE` with the token for the relay (C2_TOKEN_FILE)")
 	f.StringVar(&s.token, "token", "", "the `TOKEN` itself (C2_TOKEN); on a command line others can see it")
-	f.StringVar(&s.ca, "ca", "", "a `FILE` of certificates that may sign the relay's (C2_CA)")
-	f.StringVar(&s.cert, "cert", "", "a `FILE` with the certificate to show to the relay (C2_CERT)")
-	f.StringVar(&s.key, "key", "", "a `FILE` with its key (C2_KEY)")
+	f.StringVar(&s.ca, "ca", "", "a `FILE` of certificates that may sign the relay's (C2_TLS_CA)")
+	f.StringVar(&s.cert, "cert", "", "a `FILE` with the certificate to show to the relay (C2_TLS_CERT)")
+	f.StringVar(&s.key, "key", "", "a `FILE` with its key (C2_TLS_KEY)")
 	f.DurationVar(&s.timeout, "timeout", defaultTimeout, "for how long to wait, 0 for ever (C2_CALL_TIMEOUT)")
 	return s
 }
@@ -110,13 +110,17 @@ func (s *settings) place() (reach.Place, error) {
 		}
 		return reach.Process(s.at)
 	}
-	s.fill(from, "ca", "C2_CA", &s.ca)
-	s.fill(from, "cert", "C2_CERT", &s.cert)
-	s.fill(from, "key", "C2_KEY", &s.key)
+	s.fillTLS(from)
 	if err := s.fillToken(from); err != nil {
 		return nil, err
 	}
 	return reach.Relay(reach.Config{URL: s.relay, Token: s.token, CA: s.ca, Cert: s.cert, Key: s.key})
+}
+
+func (s *settings) fillTLS(from source) {
+	s.fill(from, "ca", "C2_TLS_CA", &s.ca)
+	s.fill(from, "cert", "C2_TLS_CERT", &s.cert)
+	s.fill(from, "key", "C2_TLS_KEY", &s.key)
 }
 
 func (s *settings) fillToken(from source) error {

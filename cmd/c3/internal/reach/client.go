@@ -46,7 +46,7 @@ func newClient(config Config) (*client, error) {
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil {
 		return nil, fmt.Errorf("relay %q: want http://host:port or https://host:port", config.URL)
 	}
-	secure, err := config.tls()
+	secure, err := config.TLS()
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,8 @@ func newClient(config Config) (*client, error) {
 	}, nil
 }
 
-func (c *Config) tls() (*tls.Config, error) {
+// TLS is how relays are spoken to over HTTPS, as CA, Cert and Key say.
+func (c *Config) TLS() (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if c.CA != "" {
 		pem, err := os.ReadFile(c.CA)
@@ -123,7 +124,7 @@ func (c *client) do(ctx context.Context, r request, read func(io.Reader) error) 
 		return c.lost(ctx, err, r.method == http.MethodPost && sent.Load())
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
+	if resp.StatusCode/100 != 2 {
 		return problem(resp)
 	}
 	err = read(resp.Body)
