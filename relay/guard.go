@@ -52,7 +52,8 @@ func (g *guard) mayCall(ctx *fasthttp.RequestCtx) error {
 	if err := g.checkOrigin(ctx); err != nil {
 		return err
 	}
-	if g.call.set && !g.call.shows(&ctx.Request.Header) {
+	h := &ctx.Request.Header
+	if g.call.set && !g.call.shows(h) && !(g.announce.set && g.announce.shows(h)) { // servers call, too
 		return errToken
 	}
 	return nil

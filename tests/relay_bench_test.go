@@ -142,14 +142,14 @@ func serveBare(s *fasthttp.Server, address string) error {
 }
 
 // httpBench is the programs, each a process of its own.
-type httpBench struct{ relay, proxy, server, streamer string }
+type httpBench struct{ relay, proxy, server, streamer, ipc string }
 
 func startHTTP(b *testing.B) httpBench {
 	b.Helper()
 	dir := b.TempDir()
-	at := httpBench{relay: freeAddress(b), proxy: freeAddress(b), server: freeAddress(b), streamer: freeAddress(b)}
+	at := httpBench{ipc: "ipc://" + filepath.Join(dir, "freight.sock"), relay: freeAddress(b), proxy: freeAddress(b), server: freeAddress(b), streamer: freeAddress(b)}
 	start(b, "relay", at.relay, dir)
-	start(b, "freight", "ipc://"+filepath.Join(dir, "freight.sock"), "http://"+at.relay)
+	start(b, "freight", at.ipc, "http://"+at.relay)
 	start(b, "bare server", at.server)
 	start(b, "bare proxy", at.proxy, at.server)
 	start(b, "streamer", at.streamer)
@@ -280,6 +280,30 @@ func BenchmarkRelayLarge(b *testing.B) {
 				resp.Body.Close()
 				if err != nil || resp.StatusCode != 200 || strings.HasPrefix(bm.name, "from") && n < size {
 					b.Fatalf("%d, %d bytes, %v", resp.StatusCode, n, err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkRelayDirect compares a typed client's small call at an ipc address with one that a relay led there.
+func BenchmarkRelayDirect(b *testing.B) {
+	at := startHTTP(b)
+	for _, bm := range []struct {
+		name string
+		opt  c2.ConnectOption
+	}{{"at", c2.At(at.ipc)}, {"resolved", c2.Relay("http://" + at.relay)}} {
+		b.Run(bm.name, func(b *testing.B) {
+			f, err := c2.Connect[Freight](b.Context(), "freight", c2.On(newNode(b)), bm.opt)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer c2.Close(f)
+			body := make([]byte, 64)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := f.Echo(b.Context(), body); err != nil {
+					b.Fatal(err)
 				}
 			}
 		})
