@@ -235,7 +235,8 @@ func TestBombs(t *testing.T) {
 			t.Errorf("%s: %v", name, took)
 		}
 	}
-	for _, src := range []string{repeat("\x81", 1e6), repeat("\xa1\x01", 1e6), repeat("\xc6", 1e6), repeat("\xda\x63\x32\x00\x01", 1e6), "\x81" + repeat("\xa1", 1e6)} {
+	for _, src := range []string{repeat("\x81", 1e6), repeat("\xa1\x01", 1e6), repeat("\xc6", 1e6), repeat("\xda\x63\x32\x00\x01", 1e6), "\x81" + repeat("\xa1", 1e6),
+		repeat("\x81", 1000) + "\x80", "\x81" + repeat("\xc6", 1000) + "\x80", "\x81\xa1\x5a\x00\x01\x00\x00" + repeat("a", 1<<16) + "\x01"} {
 		if _, err := jsonvalue.Append(nil, nil, []byte(src)); err == nil {
 			t.Errorf("%x… is taken", src[:8])
 		}

@@ -80,8 +80,10 @@ func TestStrangeAnswers(t *testing.T) {
 		code   c2.Code
 		ran    bool // it may have
 	}{
-		"a page":       {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404); io.WriteString(w, "<html>") }, c2.CodeNotFound, false},
-		"a redirect":   {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://elsewhere/", http.StatusTemporaryRedirect) }, c2.CodeInternal, false},
+		"a page": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404); io.WriteString(w, "<html>") }, c2.CodeNotFound, false},
+		"a redirect": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://elsewhere/", http.StatusTemporaryRedirect)
+		}, c2.CodeInternal, false},
 		"a proxy":      {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502) }, c2.CodeInternal, true},
 		"a problem":    {problem(`{"code":"busy","detail":"later"}`, 429), c2.CodeBusy, false},
 		"one that ran": {problem(`{"code":"unavailable","detail":"gone","may_have_run":true}`, 502), c2.CodeUnavailable, true},
