@@ -241,6 +241,13 @@ func TestBombs(t *testing.T) {
 			t.Errorf("%x… is taken", src[:8])
 		}
 	}
+	deep := []byte(repeat("[", codec.MaxDepth+1) + repeat("]", codec.MaxDepth+1))
+	if _, err := jsonvalue.AppendArgs(nil, params, false, deep); err == nil {
+		t.Error("arrays nested too deep are taken")
+	}
+	if _, err := jsonvalue.AppendArgs(nil, params, false, deep[1:len(deep)-1]); err != nil {
+		t.Errorf("arrays nested as deep as may be: %v", err)
+	}
 	list := []byte("[" + repeat("9,", 1<<20) + "9]")
 	args, err := jsonvalue.AppendArgs(nil, []*codec.Schema{schema[[]float64](t)}, true, list)
 	if err != nil || len(args) > 5*len(list) {
