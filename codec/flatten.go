@@ -19,14 +19,14 @@ var ErrTooLarge = errors.New("the payload with its attachments takes more bytes 
 // That there is none does not say that it does: only heads and references are looked at. src may be
 // memory that a peer writes to: each of them is read once.
 func Flatten(src []byte, attachments [][]byte, most uint64) ([][]byte, error) {
-	f := flattener{attachments: attachments, left: most}
-	var err error
 	if len(attachments) == 0 {
-		err = f.add(src)
-	} else {
-		err = f.payload(src)
+		if uint64(len(src)) > most {
+			return nil, ErrTooLarge
+		}
+		return [][]byte{src}, nil
 	}
-	if err != nil {
+	f := flattener{attachments: attachments, left: most}
+	if err := f.payload(src); err != nil {
 		return nil, err
 	}
 	return f.pieces, nil
@@ -107,7 +107,7 @@ func (f *flattener) add(p []byte) error {
 		return ErrTooLarge
 	}
 	f.left -= uint64(len(p))
-	if len(p) > 0 || len(f.pieces) == 0 {
+	if len(p) > 0 {
 		f.pieces = append(f.pieces, p)
 	}
 	return nil

@@ -102,6 +102,24 @@ func TestFlattenIsBounded(t *testing.T) {
 	}
 }
 
+// TestFlattenedColumns are as if they had never been attached.
+func TestFlattenedColumns(t *testing.T) {
+	a := newArena(1 << 16)
+	table := lendTable(a, 0, 333)
+	var want, got codec.Opaque
+	for _, c := range []struct {
+		item []byte
+		to   *codec.Opaque
+	}{{must(codec.Marshal([]any{table})), &want}, {flat(t, attach(t, a, []any{table}), a.pieces), &got}} {
+		if err := codec.Unmarshal(c.item[1:], c.to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got.Name != want.Name || !bytes.Equal(got.Data, want.Data) {
+		t.Errorf("got  %s %x\nwant %s %x", got.Name, got.Data, want.Name, want.Data)
+	}
+}
+
 func TestFlattenRefuses(t *testing.T) {
 	for item, want := range map[string]string{
 		"da63320002" + "83014001":           "want a number of a reference",

@@ -235,10 +235,18 @@ func TestBombs(t *testing.T) {
 			t.Errorf("%s: %v", name, took)
 		}
 	}
-	for _, src := range []string{repeat("\x81", 1e6), repeat("\xa1\x01", 1e6), repeat("\xc6", 1e6), repeat("\xda\x63\x32\x00\x01", 1e6), "\x81" + repeat("\xa1", 1e6)} {
+	for _, src := range []string{repeat("\x81", 1e6), repeat("\xa1\x01", 1e6), repeat("\xc6", 1e6), repeat("\xda\x63\x32\x00\x01", 1e6), "\x81" + repeat("\xa1", 1e6),
+		repeat("\x81", 1000) + "\x80", "\x81" + repeat("\xc6", 1000) + "\x80", "\x81\xa1\x5a\x00\x01\x00\x00" + repeat("a", 1<<16) + "\x01"} {
 		if _, err := jsonvalue.Append(nil, nil, []byte(src)); err == nil {
 			t.Errorf("%x… is taken", src[:8])
 		}
+	}
+	deep := []byte(repeat("[", codec.MaxDepth+1) + repeat("]", codec.MaxDepth+1))
+	if _, err := jsonvalue.AppendArgs(nil, params, false, deep); err == nil {
+		t.Error("arrays nested too deep are taken")
+	}
+	if _, err := jsonvalue.AppendArgs(nil, params, false, deep[1:len(deep)-1]); err != nil {
+		t.Errorf("arrays nested as deep as may be: %v", err)
 	}
 	list := []byte("[" + repeat("9,", 1<<20) + "9]")
 	args, err := jsonvalue.AppendArgs(nil, []*codec.Schema{schema[[]float64](t)}, true, list)
