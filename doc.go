@@ -21,6 +21,7 @@
 //	// the same one, or another
 //	cnt, err := c2.Connect[Counter](ctx, "counter")                      // in this process: a direct call
 //	cnt, err := c2.Connect[Counter](ctx, "counter", c2.At("ipc://demo")) // in another of this host
+//	cnt, err := c2.Connect[Counter](ctx, "counter", c2.Relay("http://r:8080")) // anywhere
 //	n, err := cnt.Increment(ctx, 10)
 //	err = c2.Close(cnt)
 //
@@ -40,6 +41,12 @@
 // served. Which methods read is said by a [Policy] tag or follows from their names; [Concurrency] sets another rule. This
 // holds for callers of the same process, too. A resource must not call its own methods through c2 in a way that would
 // have to wait for itself: such a call ends with its context only.
+//
+// # Relays
+//
+// A relay makes the resources of one host callable from others, by HTTP, and finds them by name. A node that has one
+// ([RelayURL], C2_RELAY) announces what is registered with it, and asks it for what this process does not have: then
+// [Connect] takes no more than a name. [Token] and [TLS] are how nodes and relays know each other.
 //
 // # Memory
 //

@@ -23,7 +23,7 @@ import (
 )
 
 // Node is one party: the resources that were registered with it, the address where other processes of this host reach
-// them, and the connections to the resources of others. A process needs no more than the default node, which the
+// them, the relay where those of other hosts do, and the connections to the resources of others. A process needs no more than the default node, which the
 // package's functions use; tests may want several. It is safe for concurrent use.
 type Node struct {
 	settings settings

@@ -14,14 +14,20 @@ import (
 
 // Connect returns a T through which the resource of that name is called as if it were a value of this process. T is an
 // interface or a struct of func fields; it may have fewer methods than the resource, and types of its own where they
-// look the same on the wire. Without [At] the resource is one of this process.
+// look the same on the wire. Without [At] or [Relay] the resource is one of this process, else one that the node's relay
+// knows (see [RelayURL]).
+//
+// Where a relay is asked, and the resource's process turns out to run on this host, calls go there directly, as with its
+// ipc address. Else they go by HTTP: by the relay that has the resource, or if that can't be reached by the one that was
+// asked. A resource that is replaced or moves is found again, by the call that did not reach it, if it certainly did not run
+// anywhere, or by the next one.
 //
 // In the resource's own process the methods are called directly, under the same rules of concurrency as elsewhere, and
 // values are passed as they are: what a pointer or a slice refers to is then shared with the resource.
 //
-// It fails with ErrNotFound if there is no such resource, ErrUnavailable if nobody listens at the address, ErrMismatch
-// if T does not fit the resource (naming everything that does not), ErrInvalid for a bad contract or address (likewise),
-// ErrUnsupported where T is an interface and none can be implemented at run time (use a struct of funcs or
+// It fails with ErrNotFound if there is no such resource, ErrUnavailable if nobody listens at the address or the relay
+// can't be reached, ErrDenied if the relay wants another [Token], ErrMismatch if T does not fit the resource (naming everything
+// that does not), ErrInvalid for a bad contract or address (likewise), ErrUnsupported where T is an interface and none can be implemented at run time (use a struct of funcs or
 // [RegisterStub]), ErrClosed after Shutdown, and with the context's error.
 //
 // The T may be used by any number of goroutines. Close it when it is no longer needed.

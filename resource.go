@@ -27,7 +27,9 @@ import (
 type Policy struct{}
 
 // Register makes a resource of value: from now on the contract T's methods can be called on it by that name, from this
-// process and, at the node's address, from others of this host. The first one binds that address.
+// process and, at the node's address, from others of this host. The first one binds that address. Where the node has a relay
+// (see [RelayURL]), the resource is announced there as well, in the background: whether the relay takes it is logged, and
+// does not concern Register.
 //
 // T is an interface, or a struct of func fields that value has set. The value needs to know nothing of being remote. From
 // now on it belongs to its callers: even to read it beside them takes a call.
@@ -52,7 +54,8 @@ func RegisterAs[T any](name string, value any, opts ...RegisterOption) error {
 }
 
 // Unregister takes a resource away: new calls get ErrNotFound, so do those that wait for it, and those that run may
-// finish until ctx ends. Then the value's Shutdown is called, with the same context. The error is ErrNotFound, the
+// finish until ctx ends. The relay, if there is one, is told at once. Then the value's Shutdown is called, with the same
+// context. The error is ErrNotFound, the
 // context's, or Shutdown's.
 func Unregister(ctx context.Context, name string, opts ...RegisterOption) error {
 	config := registerOptions(opts)
