@@ -310,7 +310,7 @@ func (r *fakeRelay) descriptor(ctx context.Context, s *fakeServer, name string) 
 }
 
 func (r *fakeRelay) describe(w http.ResponseWriter, req *http.Request, name string) {
-	s, id, failed := r.find(name, "")
+	s, id, failed := r.find(name, req.Header.Get(relayapi.HeaderResource))
 	if failed != nil {
 		problem(w, failed)
 		return

@@ -55,13 +55,15 @@ type description struct {
 func (r relay) describe(ctx context.Context, name string) (uint64, *Descriptor, error) {
 	d := new(description)
 	q := question{path: relayapi.PathResources + "/" + pathSegment(name), only: r.only, limit: maxDescription}
-	if err := r.ask(ctx, q, d); err != nil {
+	err := r.ask(ctx, q, d)
+	if r.only != 0 && isStale(err) { // it was replaced; who told of it has yet to hear
+		q.only = 0
+		err = r.ask(ctx, q, d)
+	}
+	if err != nil {
 		return 0, nil, err
 	}
 	id, err := parseResourceID(d.ID)
-	if r.only != 0 && err == nil {
-		id = r.only // of the same name, so that what describes one describes the other as a rule; fails the call if not
-	}
 	if err == nil && d.Name != name {
 		err = fmt.Errorf("asked for %q it describes %.40q", name, d.Name)
 	}

@@ -108,7 +108,7 @@ func (x *exchange) run() error {
 }
 
 // readHeader reads what the request says of its and the answer's form.
-func (x *exchange) readHeader() error {
+func (x *exchange) readHeader() (err error) {
 	h := &x.http.Request.Header
 	switch typ := h.ContentType(); mediaType(typ) {
 	case relayapi.TypeCBOR:
@@ -127,12 +127,21 @@ func (x *exchange) readHeader() error {
 	case relayapi.TypeJSON:
 		x.jsonOut = true
 	}
-	if id := h.PeekBytes(headerResource); len(id) > 0 {
-		wanted, err := parseID(string(id))
-		x.wanted = wanted
-		return err
+	x.wanted, err = wantedID(x.http)
+	return err
+}
+
+// wantedID is the id of the only resource that may answer, or zero.
+func wantedID(ctx *fasthttp.RequestCtx) (uint64, error) {
+	id := ctx.Request.Header.PeekBytes(headerResource)
+	if len(id) == 0 {
+		return 0, nil
 	}
-	return nil
+	return parseID(string(id))
+}
+
+func staleID(id uint64) error {
+	return &ipc.Error{Code: ipc.CodeStale, Message: fmt.Sprintf("no resource of this name has the id %016x", id)}
 }
 
 var (
@@ -150,7 +159,7 @@ func (x *exchange) candidates() (routes []*route, remotes []gossip.Candidate, er
 			return routes[i : i+1], nil, nil
 		}
 		if len(remotes) == 0 {
-			return nil, nil, &ipc.Error{Code: ipc.CodeStale, Message: fmt.Sprintf("no resource of this name has the id %016x", x.wanted)}
+			return nil, nil, staleID(x.wanted)
 		}
 		routes = nil
 	}
@@ -248,10 +257,14 @@ func (x *exchange) tryAll(routes []*route) (err error) {
 			if p, err = x.call(rt, m); err == nil {
 				return x.answer(m, p)
 			}
-			if e := asError(err); e.Code != ipc.CodeStale || x.wanted != 0 {
+			if asError(err).Code != ipc.CodeStale {
 				break
 			}
-			if rt, err = x.relay.refresh(x.callCtx, rt); err != nil {
+			now, failed := x.relay.refresh(x.callCtx, rt)
+			if x.wanted != 0 {
+				return err // but whoever asks where the resource is learns of the one that is there now
+			}
+			if rt, err = now, failed; err != nil {
 				break
 			}
 			err = &ipc.Error{Code: ipc.CodeUnavailable, Message: fmt.Sprintf("the resource was replaced %d times during the call", attempt+1)}

@@ -179,10 +179,15 @@ func (r *Relay) serveElsewhere(ctx *fasthttp.RequestCtx, path string, name []byt
 	if len(ctx.Request.Header.PeekBytes(headerVia)) > 0 {
 		return err
 	}
+	wanted := ctx.Request.Header.PeekBytes(headerResource)
 	others := r.mesh.lookup(string(name))
 	for i := range others {
+		if len(wanted) > 0 && others[i].ID != string(wanted) {
+			err = &ipc.Error{Code: ipc.CodeStale, Message: "no resource of this name has this id"}
+			continue
+		}
 		var body []byte
-		if body, err = r.mesh.askAbout(&others[i], path, name); err == nil {
+		if body, err = r.mesh.askAbout(&others[i], path, name, string(wanted)); err == nil {
 			ctx.Response.Header.SetContentType(relayapi.TypeJSON)
 			ctx.Response.SetBodyRaw(body)
 			return nil
@@ -196,8 +201,10 @@ func (r *Relay) serveElsewhere(ctx *fasthttp.RequestCtx, path string, name []byt
 }
 
 // askAbout asks another relay about a resource.
-func (m *mesh) askAbout(c *gossip.Candidate, path string, name []byte) ([]byte, error) {
+func (m *mesh) askAbout(c *gossip.Candidate, path string, name []byte, wanted string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), announceTimeout)
 	defer cancel()
-	return m.ask(ctx, http.MethodGet, base(c.URL)+path+url.PathEscape(string(name)), m.call, nil, 2*maxDescriptor)
+	return m.ask(ctx, question{
+		verb: http.MethodGet, url: base(c.URL) + path + url.PathEscape(string(name)), token: m.call, wanted: wanted, limit: 2 * maxDescriptor,
+	})
 }

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -150,14 +151,26 @@ func (m *mesh) list() []gossip.Candidate {
 	return m.members.All()
 }
 
-// ask makes a request of another relay, and returns its answer of at most limit bytes.
-func (m *mesh) ask(ctx context.Context, verb, url, token string, body io.Reader, limit int) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, verb, url, body)
+// question is what is asked of another relay.
+type question struct {
+	verb, url string
+	token     string
+	wanted    string // the id of the only resource that may be spoken of, empty for any
+	body      io.Reader
+	limit     int // bytes of the answer
+}
+
+// ask makes a request of another relay, and returns its answer.
+func (m *mesh) ask(ctx context.Context, q question) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, q.verb, q.url, q.body)
 	if err != nil {
 		return nil, err
 	}
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
+	if q.token != "" {
+		req.Header.Set("Authorization", "Bearer "+q.token)
+	}
+	if q.wanted != "" {
+		req.Header.Set(relayapi.HeaderResource, q.wanted)
 	}
 	req.Header.Set(relayapi.HeaderVia, m.relay.config.ID)
 	resp, err := m.http.Do(req)
@@ -165,12 +178,12 @@ func (m *mesh) ask(ctx context.Context, verb, url, token string, body io.Reader,
 		return nil, err
 	}
 	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, int64(limit)+1))
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, int64(q.limit)+1))
 	switch {
 	case err != nil:
 		return nil, err
-	case len(answer) > limit:
-		return nil, fmt.Errorf("%s answered with more than %d bytes", url, limit)
+	case len(answer) > q.limit:
+		return nil, fmt.Errorf("%s answered with more than %d bytes", q.url, q.limit)
 	case resp.StatusCode/100 != 2:
 		return nil, relayapi.ParseProblem(resp.StatusCode, answer).Err()
 	}
@@ -179,7 +192,7 @@ func (m *mesh) ask(ctx context.Context, verb, url, token string, body io.Reader,
 
 // resolve asks the relay at a URL for its gossip address.
 func (m *mesh) resolve(ctx context.Context, relayURL string) (string, error) {
-	body, err := m.ask(ctx, http.MethodGet, base(relayURL)+relayapi.PathMembers, m.call, nil, maxAnnouncement)
+	body, err := m.ask(ctx, question{verb: http.MethodGet, url: base(relayURL) + relayapi.PathMembers, token: m.call, limit: maxAnnouncement})
 	if err != nil {
 		return "", err
 	}
@@ -197,11 +210,15 @@ func (m *mesh) resolve(ctx context.Context, relayURL string) (string, error) {
 
 func (m *mesh) fetch(ctx context.Context, relayURL string, q gossip.Query) ([]byte, error) {
 	query := url.Values{"incarnation": {strconv.FormatUint(q.Incarnation, 10)}, "since": {strconv.FormatUint(q.Since, 10)}}
-	return m.ask(ctx, http.MethodGet, base(relayURL)+relayapi.PathTable+"?"+query.Encode(), m.call, nil, m.tableBytes())
+	return m.ask(ctx, question{
+		verb: http.MethodGet, url: base(relayURL) + relayapi.PathTable + "?" + query.Encode(), token: m.call, limit: m.tableBytes(),
+	})
 }
 
 func (m *mesh) push(ctx context.Context, relayURL string, delta []byte) error {
-	_, err := m.ask(ctx, http.MethodPost, base(relayURL)+relayapi.PathTable, m.announce, strings.NewReader(string(delta)), smallBody)
+	_, err := m.ask(ctx, question{
+		verb: http.MethodPost, url: base(relayURL) + relayapi.PathTable, token: m.announce, body: bytes.NewReader(delta), limit: smallBody,
+	})
 	return err
 }
 

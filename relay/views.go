@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -48,11 +49,20 @@ type described struct {
 }
 
 func (r *Relay) serveDescriptor(ctx *fasthttp.RequestCtx, name []byte) error {
-	routes := r.candidates(name)
-	if len(routes) == 0 {
-		return r.serveElsewhere(ctx, relayapi.PathResources+"/", name)
+	wanted, err := wantedID(ctx)
+	if err != nil {
+		return err
 	}
-	return writeJSON(ctx, described{routes[0].idText(), routes[0].desc})
+	routes := r.candidates(name)
+	i := slices.IndexFunc(routes, func(rt *route) bool { return wanted == 0 || rt.id == wanted })
+	if i >= 0 {
+		return writeJSON(ctx, described{routes[i].idText(), routes[i].desc})
+	}
+	err = r.serveElsewhere(ctx, relayapi.PathResources+"/", name)
+	if len(routes) > 0 && err != nil && asError(err).Code == ipc.CodeNotFound {
+		return staleID(wanted)
+	}
+	return err
 }
 
 func (r *Relay) serveResolution(ctx *fasthttp.RequestCtx, name []byte) error {
