@@ -53,18 +53,16 @@ func (x *exchange) forward(remotes []gossip.Candidate) (err error) {
 // passOn passes the call on to one relay, as it came, and its answer back. An error of that relay's is the answer unless it says
 // that nobody there has heard of the call.
 func (x *exchange) passOn(c *gossip.Candidate) error {
-	ctx, cancel := context.WithCancel(x.callCtx)
-	var sent atomic.Bool
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }})
-	req, err := x.requestTo(ctx, c)
-	if err != nil {
-		cancel()
-		return err
+	resp, cancel, err := x.ask(c)
+	if err == errLostConnection { // of those that are kept open; there may be more such
+		x.relay.mesh.http.CloseIdleConnections()
+		resp, cancel, err = x.ask(c)
 	}
-	resp, err := x.relay.mesh.http.Do(req)
+	if err == errLostConnection {
+		err = &ipc.Error{Code: ipc.CodeUnavailable, Message: fmt.Sprintf("the relay %s ends its connections", c.Relay)}
+	}
 	if err != nil {
-		cancel()
-		return x.unreached(c, err, sent.Load())
+		return err
 	}
 	if resp.StatusCode != http.StatusOK {
 		defer cancel()
@@ -73,6 +71,33 @@ func (x *exchange) passOn(c *gossip.Candidate) error {
 		return &foreign{relayapi.ParseProblem(resp.StatusCode, body)}
 	}
 	return x.answerFrom(resp, cancel)
+}
+
+// errLostConnection tells that a connection was lost that had been open before, and nothing was sent.
+var errLostConnection = errors.New("the connection was lost before anything was sent")
+
+// ask sends the call to another relay, and returns its answer. cancel is to be called when that has been read.
+func (x *exchange) ask(c *gossip.Candidate) (_ *http.Response, cancel context.CancelFunc, err error) {
+	ctx, cancel := context.WithCancel(x.callCtx)
+	var sent, reused atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn:      func(info httptrace.GotConnInfo) { reused.Store(info.Reused) },
+		WroteHeaders: func() { sent.Store(true) },
+	})
+	req, err := x.requestTo(ctx, c)
+	if err != nil {
+		cancel()
+		return nil, nil, err
+	}
+	resp, err := x.relay.mesh.http.Do(req)
+	if err == nil {
+		return resp, cancel, nil
+	}
+	cancel()
+	if reused.Load() && !sent.Load() && x.callCtx.Err() == nil && (x.upload == nil || x.upload.file != nil) {
+		return nil, nil, errLostConnection
+	}
+	return nil, nil, x.unreached(c, err, sent.Load())
 }
 
 // foreign is a problem that another relay told of.
