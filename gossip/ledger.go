@@ -17,6 +17,7 @@ type ledger struct {
 	id          string
 	incarnation uint64
 	limits      Limits
+	keep        int // the shortest history that is cut
 
 	mu      sync.Mutex
 	now     replica  // the table as it is
@@ -34,7 +35,7 @@ type record struct {
 }
 
 func newLedger(id string, incarnation uint64, limits Limits) *ledger {
-	return &ledger{id: id, incarnation: incarnation, limits: limits, now: *newReplica(incarnation)}
+	return &ledger{id: id, incarnation: incarnation, limits: limits, keep: 1024, now: *newReplica(incarnation)}
 }
 
 // update puts and removes routes, all or none, and tells whether that changed anything. A key that is both put and
@@ -115,7 +116,7 @@ func (l *ledger) commitLocked(final map[Key]*Route) error {
 // forgetLocked drops the older half of a history that has grown longer than what it may save: who is that far behind gets
 // the whole.
 func (l *ledger) forgetLocked() {
-	if len(l.history) <= 2*max(512, len(l.now.routes)) {
+	if len(l.history) <= max(l.keep, 2*len(l.now.routes)) {
 		return
 	}
 	half := len(l.history) / 2
