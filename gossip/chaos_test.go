@@ -13,7 +13,7 @@ import (
 // TestChaos runs relays with real serf through rounds of announcements, withdrawals, kills, returns, leaves and cuts, everything
 // at once. After each round the network heals, and every relay must have exactly the others' routes.
 func TestChaos(t *testing.T) {
-	relays, rounds := 20, 4
+	relays, rounds := 20, 3
 	if testing.Short() {
 		relays, rounds = 6, 2
 	}

@@ -1,8 +1,11 @@
 package gossip
 
 import (
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"sync"
 )
 
@@ -10,6 +13,21 @@ import (
 type Query struct {
 	Incarnation uint64 // whose version Since is
 	Since       uint64 // the version that the one who asks has; 0: nothing
+}
+
+// Encode writes q as the query of a URL: incarnation=…&since=….
+func (q Query) Encode() string {
+	return fmt.Sprintf("incarnation=%016x&since=%d", q.Incarnation, q.Since)
+}
+
+// ParseQuery reads the two values that Encode wrote.
+func ParseQuery(incarnation, since string) (Query, error) {
+	i, err1 := strconv.ParseUint(incarnation, 16, 64)
+	s, err2 := strconv.ParseUint(since, 10, 64)
+	if err := errors.Join(err1, err2); err != nil {
+		return Query{}, fmt.Errorf("gossip: want incarnation, hexadecimal, and since, a version: %w", err)
+	}
+	return Query{i, s}, nil
 }
 
 // ledger is a relay's own table and the history of its changes. It is safe for concurrent use.
