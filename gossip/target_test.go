@@ -237,23 +237,26 @@ func BenchmarkBurst(b *testing.B) {
 
 // BenchmarkKill: a relay of twenty dies without a word; how long until nobody has its routes.
 func BenchmarkKill(b *testing.B) {
+	var times []time.Duration
 	for b.Loop() {
 		b.StopTimer()
 		c := newCity(b, 20)
-		c.relays[19].Update([]Route{route("counter", 1)}, nil)
+		if err := c.relays[19].Update([]Route{route("counter", 1)}, nil); err != nil {
+			b.Fatal(err)
+		}
 		dead := c.relays[19]
 		c.relays = c.relays[:19]
 		until(b, 30*time.Second, c.everywhere("counter", 1))
 		b.StartTimer()
 		c.kill(dead)
-		d := until(b, 60*time.Second, c.everywhere("counter", 0))
-		b.ReportMetric(d.Seconds(), "gone-s")
+		times = append(times, until(b, 60*time.Second, c.everywhere("counter", 0)))
 		b.StopTimer()
 		for _, m := range c.relays {
 			c.kill(m)
 		}
 		b.StartTimer()
 	}
+	report(b, "gone", times)
 }
 
 // BenchmarkHeal: twenty relays are cut into halves for as long as it takes them to give each other up, go on announcing,
