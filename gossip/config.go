@@ -88,7 +88,7 @@ func (t Tuning) withDefaults() Tuning {
 // withDefaults fills in what is not set, or says all that is wrong.
 func (c Config) withDefaults() (Config, error) {
 	c.Bind = cmp.Or(c.Bind, "127.0.0.1:0")
-	errs := []error{Tag{ID: c.ID, URL: c.URL}.check(), c.Limits.check()}
+	errs := []error{checkID(c.ID), checkURL(c.URL), c.Limits.check()}
 	if c.Fetch == nil {
 		errs = append(errs, errors.New("gossip: Config.Fetch is nil; without it no table of another relay can be had"))
 	}

@@ -1,8 +1,11 @@
 package gossip
 
 import (
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"sync"
 )
 
@@ -12,11 +15,27 @@ type Query struct {
 	Since       uint64 // the version that the one who asks has; 0: nothing
 }
 
+// Encode writes q as the query of a URL: incarnation=…&since=….
+func (q Query) Encode() string {
+	return fmt.Sprintf("incarnation=%016x&since=%d", q.Incarnation, q.Since)
+}
+
+// ParseQuery reads the two values that Encode wrote.
+func ParseQuery(incarnation, since string) (Query, error) {
+	i, err1 := strconv.ParseUint(incarnation, 16, 64)
+	s, err2 := strconv.ParseUint(since, 10, 64)
+	if err := errors.Join(err1, err2); err != nil {
+		return Query{}, fmt.Errorf("gossip: want incarnation, hexadecimal, and since, a version: %w", err)
+	}
+	return Query{i, s}, nil
+}
+
 // ledger is a relay's own table and the history of its changes. It is safe for concurrent use.
 type ledger struct {
 	id          string
 	incarnation uint64
 	limits      Limits
+	keep        int // the shortest history that is cut
 
 	mu      sync.Mutex
 	now     replica  // the table as it is
@@ -34,7 +53,7 @@ type record struct {
 }
 
 func newLedger(id string, incarnation uint64, limits Limits) *ledger {
-	return &ledger{id: id, incarnation: incarnation, limits: limits, now: *newReplica(incarnation)}
+	return &ledger{id: id, incarnation: incarnation, limits: limits, keep: 1024, now: *newReplica(incarnation)}
 }
 
 // update puts and removes routes, all or none, and tells whether that changed anything. A key that is both put and
@@ -115,7 +134,7 @@ func (l *ledger) commitLocked(final map[Key]*Route) error {
 // forgetLocked drops the older half of a history that has grown longer than what it may save: who is that far behind gets
 // the whole.
 func (l *ledger) forgetLocked() {
-	if len(l.history) <= 2*max(512, len(l.now.routes)) {
+	if len(l.history) <= max(l.keep, 2*len(l.now.routes)) {
 		return
 	}
 	half := len(l.history) / 2

@@ -14,6 +14,7 @@ func TestDeltasInAnyOrder(t *testing.T) {
 		rnd := rand.New(rand.NewPCG(seed, 1))
 		limits := Limits{}.withDefaults()
 		l := newLedger("a", 7, limits)
+		l.keep = int(seed%3) * 20
 		past := map[uint64]uint64{0: 0} // digests by version
 		var mail [][]byte
 		replica := newReplica(7)
@@ -31,7 +32,7 @@ func TestDeltasInAnyOrder(t *testing.T) {
 		for range 200 {
 			switch rnd.IntN(4) {
 			case 0, 1:
-				mutate(t, l, rnd)
+				mutate(t, l.change, rnd)
 				past[l.now.version] = l.now.digest
 			case 2:
 				body, _ := l.answer(Query{7, rnd.Uint64N(l.now.version + 2)})
@@ -51,7 +52,7 @@ func TestDeltasInAnyOrder(t *testing.T) {
 }
 
 // mutate makes a random change to a table of few names, so that routes come, change, go and come again.
-func mutate(t *testing.T, l *ledger, rnd *rand.Rand) {
+func mutate(t *testing.T, update func([]Route, []Key) error, rnd *rand.Rand) {
 	t.Helper()
 	var put []Route
 	var remove []Key
@@ -62,9 +63,14 @@ func mutate(t *testing.T, l *ledger, rnd *rand.Rand) {
 	for range rnd.IntN(4) {
 		remove = append(remove, route(fmt.Sprint(rnd.IntN(20)), rnd.IntN(2)).Key)
 	}
-	if _, err := l.update(put, remove); err != nil {
+	if err := update(put, remove); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func (l *ledger) change(put []Route, remove []Key) error {
+	_, err := l.update(put, remove)
+	return err
 }
 
 func checkReplica(t *testing.T, r *replica, past map[uint64]uint64) {

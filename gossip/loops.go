@@ -62,11 +62,11 @@ func (m *Mesh) await(b bell, d time.Duration) bool {
 func (m *Mesh) observe() map[string]sighting {
 	nodes := m.membership.nodes()
 	m.mu.Lock()
-	before := m.roster.twin
 	view := m.roster.view(nodes)
 	twin := m.roster.twin
 	m.mu.Unlock()
-	if twin != before {
+	if twin != m.twin {
+		m.twin = twin
 		m.config.Logger.Error().Str("relay", m.config.ID).Msg("another relay has the same id; the mesh has only the routes of the one " +
 			"that started later: give each relay an id of its own")
 	}

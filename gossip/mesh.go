@@ -19,7 +19,8 @@ type Mesh struct {
 	ledger     *ledger
 	catalog    *catalog
 	outbox     *outbox
-	snapshot   snapshot // as it was read
+	snapshot   snapshot // as it was read or written last; watch's alone, like twin
+	twin       uint64   // the incarnation of another relay of the same id that was logged
 
 	ctx     context.Context // ends with Shutdown
 	stop    context.CancelFunc

@@ -24,8 +24,8 @@ type push struct {
 	body        []byte // must not be changed
 }
 
-// outbox is who is to be told of what. A push is an attempt to be faster than the tag: one that fails is not repeated before
-// the next change. It is safe for concurrent use.
+// outbox is who is to be told of what. A push is an attempt to be faster than the tag: one that fails is repeated a few times, and
+// then not before the next change. It is safe for concurrent use.
 type outbox struct {
 	ledger *ledger
 	chance func(time.Duration) time.Duration
@@ -34,8 +34,9 @@ type outbox struct {
 	parties map[string]*party
 }
 
-// The times between pushes to a relay that does not take them.
+// How often, and after which times, a relay that does not take pushes is tried.
 const (
+	pushTries    = 4
 	pushRetry    = time.Second
 	pushRetryMax = 30 * time.Second
 )
@@ -100,6 +101,9 @@ func (o *outbox) done(now time.Time, sent push, err error) {
 	if err != nil {
 		p.not = now.Add(backoff(pushRetry, pushRetryMax, p.failures, o.chance))
 		p.failures++
+		if p.failures < pushTries {
+			p.tried = p.acked
+		}
 		return
 	}
 	p.acked, p.failures = max(p.acked, sent.version), 0

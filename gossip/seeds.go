@@ -23,7 +23,7 @@ func (c *Config) checkSeed(s string) error {
 		if c.Resolve == nil {
 			return fmt.Errorf("gossip: seed %q is a URL, and there is no Config.Resolve to ask it; give its gossip address, host:port", s)
 		}
-		return Tag{ID: "seed", URL: s}.check()
+		return checkURL(s)
 	}
 	if _, _, err := splitAddress(s); err != nil {
 		return fmt.Errorf("gossip: seed %q: want host:port or a relay's URL: %w", s, err)

@@ -50,16 +50,28 @@ func ParseTag(s string) (Tag, error) {
 }
 
 func (t Tag) check() error {
-	if t.ID == "" || len(t.ID) > maxID || strings.ContainsFunc(t.ID, unprintable) {
-		return fmt.Errorf("gossip: relay id %q: want 1 to %d bytes of letters, digits and punctuation", clip(t.ID), maxID)
+	if err := checkID(t.ID); err != nil {
+		return err
 	}
-	if t.URL == "" {
+	return checkURL(t.URL)
+}
+
+func checkID(id string) error {
+	if id == "" || len(id) > maxID || strings.ContainsFunc(id, unprintable) {
+		return fmt.Errorf("gossip: relay id %q: want 1 to %d bytes of letters, digits and punctuation", clip(id), maxID)
+	}
+	return nil
+}
+
+// checkURL says what is wrong with a relay's URL. None is right, too.
+func checkURL(text string) error {
+	if text == "" {
 		return nil
 	}
-	u, err := url.Parse(t.URL)
-	if err != nil || len(t.URL) > maxURL || strings.ContainsFunc(t.URL, unprintable) ||
+	u, err := url.Parse(text)
+	if err != nil || len(text) > maxURL || strings.ContainsFunc(text, unprintable) ||
 		u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return fmt.Errorf("gossip: relay URL %q: want http://host:port or https://host:port, up to %d bytes", clip(t.URL), maxURL)
+		return fmt.Errorf("gossip: relay URL %q: want http://host:port or https://host:port, up to %d bytes", clip(text), maxURL)
 	}
 	return nil
 }

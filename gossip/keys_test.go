@@ -1,0 +1,68 @@
+package gossip
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/ctwo-go/c2/internal/leaktest"
+)
+
+func key(b byte) []byte { return bytes.Repeat([]byte{b}, 32) }
+
+func keyed(keys ...[]byte) func(*Config) { return func(c *Config) { c.Keys = keys } }
+
+// TestKeys: who has not the key can't join, and keys are rotated without anybody falling out.
+func TestKeys(t *testing.T) {
+	leaktest.Check(t)
+	w := newWorld(t)
+	a := w.start("a", keyed(key(1)))
+	b := w.start("b", keyed(key(1)), seeded(a))
+	if err := b.Update([]Route{route("counter", 1)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	await(t, 10*time.Second, w.whole)
+
+	stranger := newWorld(t)
+	for _, m := range []*Mesh{stranger.start("plain"), stranger.start("other", keyed(key(9)))} {
+		if err := m.Join(t.Context(), a.Address()); err == nil {
+			t.Errorf("%s joins an encrypted mesh without its key", m.ID())
+		}
+	}
+	if others(a.Members()) != 1 {
+		t.Errorf("a sees %+v", a.Members())
+	}
+
+	for _, step := range []func() error{
+		func() error { return a.InstallKey(key(2)) },
+		func() error { return b.UseKey(key(2)) },
+		func() error { return a.RemoveKey(key(1)) },
+	} {
+		if err := step(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := a.RemoveKey(key(2)); err == nil {
+		t.Error("the key in use is removed")
+	}
+	w.start("c", keyed(key(2)), seeded(a))
+	await(t, 10*time.Second, w.whole)
+}
+
+func TestKeyErrors(t *testing.T) {
+	leaktest.Check(t)
+	w := newWorld(t)
+	a := w.start("a")
+	if err := a.InstallKey(key(1)); !errors.Is(err, ErrPlain) {
+		t.Errorf("a key for a mesh that is not encrypted: %v", err)
+	}
+	b := w.start("b", keyed(key(1)))
+	if err := b.InstallKey([]byte("short")); err == nil {
+		t.Error("a key of 5 bytes is installed")
+	}
+	if m, err := Start(Config{ID: "c", URL: at("c"), Fetch: a.config.Fetch, Keys: [][]byte{[]byte("short")}}); err == nil {
+		m.Shutdown()
+		t.Error("a relay starts with a key of 5 bytes")
+	}
+}
