@@ -1,11 +1,10 @@
 package relay
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"slices"
 	"time"
 
@@ -34,15 +33,18 @@ type body struct {
 	limit    int64
 	stall    time.Duration
 	patience time.Duration // how long a read may take
+	until    time.Time     // when the call's time is over, or zero
+	deadline time.Time     // of the last read that could wait
 	began    time.Time
 	got      int64
 }
 
-// openBody looks at the body of a request, of which at most limit bytes are taken.
-func (r *Relay) openBody(ctx *fasthttp.RequestCtx, limit int64) (body, error) {
+// openBody looks at the body of a request, of which at most limit bytes are taken, and which has to be there by the time until,
+// unless that is zero.
+func (r *Relay) openBody(ctx *fasthttp.RequestCtx, limit int64, until time.Time) (body, error) {
 	b := body{
 		stream: ctx.RequestBodyStream(), conn: ctx.Conn(), length: int64(ctx.Request.Header.ContentLength()),
-		limit: limit, stall: r.config.StallTimeout, patience: r.config.StallTimeout,
+		limit: limit, stall: r.config.StallTimeout, patience: r.config.StallTimeout, until: until,
 	}
 	if b.length < -1 || b.stream == nil {
 		b.length = 0
@@ -83,21 +85,33 @@ func (b *body) watch() error {
 	if took := now.Sub(b.began); took > b.stall && b.got < int64(took.Seconds()*leastRate) {
 		return errStalled
 	}
-	return b.conn.SetReadDeadline(now.Add(b.patience))
+	b.deadline = now.Add(b.patience)
+	if !b.until.IsZero() && b.until.Before(b.deadline) {
+		b.deadline = b.until
+	}
+	return b.conn.SetReadDeadline(b.deadline)
 }
 
 func (b *body) explain(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return errStalled
+	case err != io.EOF && !b.deadline.IsZero() && !time.Now().Before(b.deadline): // fasthttp hides the cause between chunks
+		return b.late()
 	case err == io.EOF && b.length < 0, err == io.EOF && b.got == b.length:
 		return io.EOF
 	case err == io.EOF:
 		return &ipc.Error{Code: ipc.CodeInvalid, Message: fmt.Sprintf("the body ended after %d of %d bytes", b.got, b.length)}
 	}
 	return &ipc.Error{Code: ipc.CodeInvalid, Message: "the body can't be read: " + err.Error()}
+}
+
+// late is the end of a read that took too long.
+func (b *body) late() error {
+	if !b.until.IsZero() && !b.deadline.Before(b.until) {
+		return context.DeadlineExceeded
+	}
+	return errStalled
 }
 
 // appendTo adds the rest of the body to dst, of which no more becomes than max bytes. It grows with what comes, whatever
@@ -121,8 +135,8 @@ func (b *body) appendTo(dst []byte, max int64) (_ []byte, complete bool, err err
 }
 
 // readBody appends a whole body to dst.
-func (r *Relay) readBody(ctx *fasthttp.RequestCtx, dst []byte, limit int64) ([]byte, error) {
-	b, err := r.openBody(ctx, limit)
+func (r *Relay) readBody(ctx *fasthttp.RequestCtx, dst []byte, limit int64, until time.Time) ([]byte, error) {
+	b, err := r.openBody(ctx, limit, until)
 	if err != nil {
 		return dst, err
 	}

@@ -205,12 +205,13 @@ func (x *exchange) end() {
 // readArgs reads a body that is small or JSON, and prepares to read any other.
 func (x *exchange) readArgs() (err error) {
 	r := x.relay
+	until, _ := x.callCtx.Deadline()
 	if x.jsonIn {
-		x.text, err = r.readBody(x.http, x.text, r.config.MaxJSON)
+		x.text, err = r.readBody(x.http, x.text, r.config.MaxJSON, until)
 		r.metrics.received.Add(uint64(len(x.text)))
 		return err
 	}
-	b, err := r.openBody(x.http, r.config.MaxBody)
+	b, err := r.openBody(x.http, r.config.MaxBody, until)
 	if err != nil {
 		return err
 	}

@@ -268,7 +268,7 @@ func (r *Relay) takeTable(ctx *fasthttp.RequestCtx) error {
 	if err := r.guard.mayTell(ctx); err != nil {
 		return err
 	}
-	body, err := r.readBody(ctx, nil, int64(r.mesh.tableBytes()))
+	body, err := r.readBody(ctx, nil, int64(r.mesh.tableBytes()), time.Time{})
 	if err != nil {
 		return err
 	}
@@ -311,7 +311,7 @@ func (r *Relay) joinMesh(ctx *fasthttp.RequestCtx) error {
 	if err := wantType(ctx, relayapi.TypeJSON); err != nil {
 		return err
 	}
-	body, err := r.readBody(ctx, nil, maxJoining)
+	body, err := r.readBody(ctx, nil, maxJoining, time.Time{})
 	if err != nil {
 		return err
 	}

@@ -38,8 +38,8 @@ func (rt *route) idText() string { return fmt.Sprintf("%016x", rt.id) }
 
 func parseID(text string) (uint64, error) {
 	id, err := strconv.ParseUint(text, 16, 64)
-	if err != nil || len(text) != 16 {
-		return 0, &ipc.Error{Code: ipc.CodeInvalid, Message: fmt.Sprintf("id %q: want 16 hexadecimal digits", text)}
+	if err != nil || len(text) != 16 || id == 0 { // zero is the directory of every server
+		return 0, &ipc.Error{Code: ipc.CodeInvalid, Message: fmt.Sprintf("id %.40q: want 16 hexadecimal digits, not all zero", text)}
 	}
 	return id, nil
 }

@@ -97,7 +97,7 @@ func (r *Relay) serveAnnouncement(ctx *fasthttp.RequestCtx) error {
 	if err := wantType(ctx, relayapi.TypeJSON); err != nil {
 		return err
 	}
-	body, err := r.readBody(ctx, nil, maxAnnouncement)
+	body, err := r.readBody(ctx, nil, maxAnnouncement, time.Time{})
 	if err != nil {
 		return err
 	}
