@@ -10,8 +10,10 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -44,6 +46,9 @@ type mesh struct {
 	http     *http.Client
 	announce string // the token for changes
 	call     string // the token for everything else
+
+	keyMu sync.Mutex
+	keys  [][]byte // guarded by keyMu
 }
 
 func (r *Relay) startMesh() error {
@@ -54,7 +59,7 @@ func (r *Relay) startMesh() error {
 	if r.config.URL == "" {
 		return errors.New("a relay of a mesh needs a URL by which the others reach it (--advertise-url)")
 	}
-	m := &mesh{relay: r, call: r.config.Token, announce: r.config.AnnounceToken}
+	m := &mesh{relay: r, call: r.config.Token, announce: r.config.AnnounceToken, keys: c.Keys}
 	m.http = &http.Client{
 		Transport: &http.Transport{
 			TLSClientConfig: c.TLS, MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute,
@@ -87,6 +92,37 @@ func (m *mesh) leave(ctx context.Context) {
 		m.relay.log.Warn().Err(err).Msg("leaving the mesh")
 	}
 	m.http.CloseIdleConnections()
+}
+
+// RotateKeys makes the first of keys the one that encrypts the gossip of the whole mesh, and the others those that may still be
+// used; former ones that are not among them are removed. It takes some seconds and is to be done at one relay; the
+// configuration of all has to follow, as what was changed lasts until they stop. It fails if not all relays took part: then
+// it can be done again.
+func (r *Relay) RotateKeys(keys [][]byte) error {
+	m := r.mesh
+	if m == nil || len(keys) == 0 || len(m.keys) == 0 {
+		return errors.New("there are no keys to be rotated: a mesh is encrypted from its start or not at all")
+	}
+	m.keyMu.Lock()
+	defer m.keyMu.Unlock()
+	for _, k := range keys {
+		if err := m.members.InstallKey(k); err != nil {
+			return err
+		}
+	}
+	if err := m.members.UseKey(keys[0]); err != nil {
+		return err
+	}
+	for _, old := range m.keys {
+		if slices.ContainsFunc(keys, func(k []byte) bool { return bytes.Equal(k, old) }) {
+			continue
+		}
+		if err := m.members.RemoveKey(old); err != nil {
+			return err
+		}
+	}
+	m.keys = keys
+	return nil
 }
 
 // routeOf is a route as other relays know it.

@@ -123,3 +123,28 @@ func TestJoinAndLeave(t *testing.T) {
 	status, body = alone.post(relayapi.PathMembers, relayapi.Joining{Addresses: []string{a.url}})
 	alone.expectProblem("a relay without a mesh", status, body, 501, "unsupported")
 }
+
+// TestKeysAreRotated changes the key of a mesh without losing anybody.
+func TestKeysAreRotated(t *testing.T) {
+	leaktest.Check(t)
+	first, second := bytes.Repeat([]byte{1}, 32), bytes.Repeat([]byte{2}, 32)
+	a := newHost(t, relay.Config{ID: "a", Mesh: &relay.MeshConfig{Keys: [][]byte{first}}})
+	b := newHost(t, relay.Config{ID: "b", Mesh: &relay.MeshConfig{Keys: [][]byte{first}, Seeds: []string{a.url}}})
+	n := a.node()
+	a.register(n, "t", newTable())
+	a.announce(n, 1)
+	until(t, "b knows", func() bool { return b.knows("t", 1) })
+	for _, keys := range [][][]byte{{second, first}, {second}} {
+		if err := a.relay.RotateKeys(keys); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := newHost(t, relay.Config{ID: "c", Mesh: &relay.MeshConfig{Keys: [][]byte{second}, Seeds: []string{b.url}}})
+	until(t, "who has the new key is let in", func() bool { return c.knows("t", 1) })
+	d := newHost(t, relay.Config{ID: "d", Mesh: &relay.MeshConfig{Keys: [][]byte{first}}})
+	status, body := d.post(relayapi.PathMembers, relayapi.Joining{Addresses: []string{b.url}})
+	d.expectProblem("joining with the old key", status, body, 503, "unavailable")
+	if err := newHost(t, relay.Config{ID: "e", Mesh: &relay.MeshConfig{}}).relay.RotateKeys([][]byte{first}); err == nil {
+		t.Error("a mesh without keys got one")
+	}
+}

@@ -8,7 +8,9 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -26,6 +28,9 @@ answers for the resources of all.
 
 Each flag has a variable: --bind is C2_RELAY_BIND, --max-calls is C2_RELAY_MAX_CALLS, in the environment or in the
 file .env. Tokens are read from files or variables: C2_TOKEN for callers, C2_RELAY_ANNOUNCE_TOKEN for servers.
+
+Certificates may be replaced at any time. To rotate the key of the gossip, put the new one in front in the file and send SIGHUP to
+one relay; then let the files of the others follow, drop the old key, and send SIGHUP again.
 
 SIGTERM and SIGINT end it: it takes no more calls, leaves the mesh, waits for those that run, and exits with 0.`
 
@@ -85,12 +90,32 @@ func (f *relayFlags) serve(ctx context.Context, s streams, where *settings, from
 	go func() { served <- r.Serve(ln) }()
 	log.Info().Str("id", r.ID()).Stringer("address", ln.Addr()).Bool("https", config.TLS != nil).Msg("relay serves")
 	f.warn(ln.Addr(), &config, log)
-	select {
-	case <-ctx.Done():
-	case err := <-served:
-		return errors.Join(other(err), f.drain(r, log))
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	for {
+		select {
+		case <-ctx.Done():
+			return errors.Join(f.drain(r, log), other(<-served))
+		case err := <-served:
+			return errors.Join(other(err), f.drain(r, log))
+		case <-hup:
+			f.rotate(r, log)
+		}
 	}
-	return errors.Join(f.drain(r, log), other(<-served))
+}
+
+// rotate has the mesh use the keys that are in the file now.
+func (f *relayFlags) rotate(r *relay.Relay, log zerolog.Logger) {
+	keys, err := readKeys(f.gossipKeyFile)
+	if err == nil {
+		err = r.RotateKeys(keys)
+	}
+	if err != nil {
+		log.Error().Err(err).Msg("the keys of the gossip stay as they are; mend it and send SIGHUP again")
+		return
+	}
+	log.Info().Int("keys", len(keys)).Msg("the mesh uses the first key of the file")
 }
 
 // drain ends the relay in an orderly way.
