@@ -17,7 +17,7 @@ const smuggled = "POST /v1/resources/t/Add HTTP/1.1\r\nHost: x\r\nContent-Type: 
 func TestRequestsThatCanBeReadInTwoWays(t *testing.T) {
 	leaktest.Check(t)
 	h, _, _ := served(t, relay.Config{})
-	none := "0\r\n\r\n"
+	none := chunk("[1]") + "0\r\n\r\n"
 	for what, text := range map[string]string{
 		"length and chunks":         post("Add", "Content-Length: 5\r\n"+chunked, none+smuggled),
 		"chunks and length":         post("Add", chunked+"Content-Length: 5\r\n", none+smuggled),
@@ -77,7 +77,7 @@ func TestOddRequestsThatAreFine(t *testing.T) {
 		"another one":               strings.Replace(post("Add", add, "[0]"), "/v1/", "HTTPS://x/v1/", 1),
 		"an escaped letter":         strings.Replace(post("Add", add, "[0]"), "/t/Add", "/%74/%41dd", 1),
 		"blank lines before":        "\r\n\r\n" + post("Add", add, "[0]"),
-		"names in small letters":    strings.ToLower("POST ")[:0] + strings.Replace(post("Add", add, "[0]"), "Content-Length", "content-length", 1),
+		"names in small letters":    strings.Replace(post("Add", add, "[0]"), "Content-Length", "content-length", 1),
 		"a query":                   strings.Replace(post("Add", add, "[0]"), "/Add", "/Add?x=y", 1),
 		"HTTP/1.0":                  strings.Replace(strings.Replace(post("Add", add, "[0]"), "HTTP/1.1", "HTTP/1.0", 1), "Host: x\r\n", "", 1),
 		"chunks":                    post("Add", "Connection: close\r\n"+chunked, "1\r\n[\r\n2\r\n0]\r\n0\r\n\r\n"),

@@ -1,8 +1,10 @@
 package relay
 
 import (
+	"errors"
 	"fmt"
 	"net"
+	"syscall"
 	"time"
 )
 
@@ -21,6 +23,9 @@ func (l *listener) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
 		if err != nil {
+			if l.table.await(err) {
+				continue
+			}
 			return nil, err
 		}
 		tcp, ok := c.(*net.TCPConn)
@@ -33,6 +38,28 @@ func (l *listener) Accept() (net.Conn, error) {
 		}
 		l.table.refused.Add(1)
 		l.refuse(tcp)
+	}
+}
+
+// acceptPause is how long the relay waits for what the machine has not enough of, before it takes another connection.
+const acceptPause = 50 * time.Millisecond
+
+// await waits a little if err says that the machine lacks descriptors or memory now, or that the peer left: the relay goes on
+// serving those that it has. It tells whether to try again.
+func (t *connTable) await(err error) bool {
+	switch {
+	case errors.Is(err, syscall.ECONNABORTED):
+		return true
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.ENOBUFS), errors.Is(err, syscall.ENOMEM):
+	default:
+		return false
+	}
+	t.refused.Add(1)
+	select {
+	case <-time.After(acceptPause):
+		return true
+	case <-t.done:
+		return false
 	}
 }
 

@@ -76,6 +76,7 @@ type host struct {
 	url   string
 	token string
 	http  *http.Client
+	done  bool // the test has shut the relay down
 }
 
 func newHost(t testing.TB, config relay.Config) *host {
@@ -106,8 +107,10 @@ func newHost(t testing.TB, config relay.Config) *host {
 		h.http.CloseIdleConnections()
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
-		if err := h.relay.Shutdown(ctx); err != nil {
-			t.Errorf("shutdown: %v", err)
+		if !h.done {
+			if err := h.relay.Shutdown(ctx); err != nil {
+				t.Errorf("shutdown: %v", err)
+			}
 		}
 		if err := <-served; err != nil {
 			t.Errorf("serve: %v", err)

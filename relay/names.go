@@ -23,11 +23,24 @@ func checkName(name string) error {
 
 // splitTarget splits a request's target as it came into its path and query.
 func splitTarget(target []byte) (path, query []byte, err error) {
+	target = withoutAuthority(target)
 	if len(target) == 0 || target[0] != '/' || bytes.IndexByte(target, '#') >= 0 {
 		return nil, nil, &ipc.Error{Code: ipc.CodeInvalid, Message: "the request's target is no path; ask for /v1/…"}
 	}
 	path, query, _ = bytes.Cut(target, []byte("?"))
 	return path, query, nil
+}
+
+// withoutAuthority is the path of a target that has the form that proxies are asked for, which RFC 9112 wants every server to take.
+func withoutAuthority(target []byte) []byte {
+	scheme, rest, ok := bytes.Cut(target, []byte("://"))
+	if !ok || !bytes.EqualFold(scheme, []byte("http")) && !bytes.EqualFold(scheme, []byte("https")) {
+		return target
+	}
+	if i := bytes.IndexByte(rest, '/'); i > 0 {
+		return rest[i:]
+	}
+	return target
 }
 
 // unescape decodes one segment of a path, once. What has no escapes is returned as it is.

@@ -21,9 +21,13 @@ type rawConn struct {
 	r *bufio.Reader
 }
 
+func (h *host) tryDial() (net.Conn, error) {
+	return net.Dial("tcp", strings.TrimPrefix(h.url, "http://"))
+}
+
 func (h *host) dial() *rawConn {
 	h.t.Helper()
-	c, err := net.Dial("tcp", strings.TrimPrefix(h.url, "http://"))
+	c, err := h.tryDial()
 	if err != nil {
 		h.t.Fatal(err)
 	}

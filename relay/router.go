@@ -38,7 +38,12 @@ func (r *Relay) route(ctx *fasthttp.RequestCtx) {
 			writeProblem(ctx, &ipc.Error{Code: ipc.CodeInternal, Message: "the relay failed; its log says more", MayHaveRun: true}, at.name, at.method)
 		}
 	}()
-	err := at.parse(ctx.Request.Header.RequestURI())
+	err := checkRequest(&ctx.Request.Header)
+	if err != nil {
+		ctx.SetConnectionClose()
+	} else {
+		err = at.parse(ctx.Request.Header.RequestURI())
+	}
 	if err == nil {
 		err = r.dispatch(ctx, &at)
 	}

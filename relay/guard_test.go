@@ -1,0 +1,150 @@
+package relay_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+
+	"github.com/ctwo-go/c2/internal/leaktest"
+	"github.com/ctwo-go/c2/relay"
+)
+
+func (h *host) withHeader(verb, path, key, value string) (int, http.Header, string) {
+	h.t.Helper()
+	req := h.request(verb, path, "application/json", []byte("{}"))
+	req.Header.Set(key, value)
+	status, header, body := h.do(req)
+	return status, header, string(body)
+}
+
+func TestTokens(t *testing.T) {
+	leaktest.Check(t)
+	for what, c := range map[string]struct {
+		config         relay.Config
+		call, announce string // the tokens that pass
+	}{
+		"none":           {relay.Config{}, "", ""},
+		"one":            {relay.Config{Token: "a"}, "a", "a"},
+		"two":            {relay.Config{Token: "a", AnnounceToken: "b"}, "a", "b"},
+		"for announcing": {relay.Config{AnnounceToken: "b"}, "", "b"},
+	} {
+		h := newHost(t, c.config)
+		for _, show := range []string{"", "Bearer", "Bearer ", "Bearer a", "bearer a", "Bearer b", "Bearer  a", "Bearer a ", "Bearer ab", "Basic a", "a", "Bearera"} {
+			token := map[string]string{"Bearer a": "a", "bearer a": "a", "Bearer b": "b", "Bearer a ": "a"}[show] // HTTP drops spaces at the end
+			status, header, body := h.withHeader("GET", "/v1/resources", "Authorization", show)
+			h.expectPass(what+", calling, "+show, status, header, body, 200, c.call == "" || token == c.call)
+			status, header, body = h.withHeader("POST", "/v1/routes", "Authorization", show)
+			h.expectPass(what+", announcing, "+show, status, header, body, 400, c.announce == "" || token == c.announce)
+			for _, path := range []string{"/healthz", "/readyz"} {
+				if status, _, body := h.withHeader("GET", path, "Authorization", show); status != 200 {
+					t.Errorf("%s: %d %s", path, status, body)
+				}
+			}
+		}
+		for _, path := range []string{"/metrics", "/v1/members", "/v1/resolve/x", "/v1/stats/x", "/v1/resources/x"} {
+			if status, body := h.get(path); (status == 401) != (c.call != "") {
+				t.Errorf("%s, %s: %d %s", what, path, status, body)
+			}
+		}
+		status, _, body := h.do(h.request("POST", "/v1/resources/x/Y", "application/json", nil))
+		if (status == 401) != (c.call != "") {
+			t.Errorf("%s, a call: %d %s", what, status, body)
+		}
+	}
+}
+
+func (h *host) expectPass(what string, status int, header http.Header, body string, passed int, pass bool) {
+	h.t.Helper()
+	if pass {
+		if status != passed {
+			h.t.Errorf("%s: %d %s, want %d", what, status, body, passed)
+		}
+		return
+	}
+	h.expectProblem(what, status, body, 401, "denied")
+	if header.Get("WWW-Authenticate") != `Bearer realm="c2"` {
+		h.t.Errorf("%s: WWW-Authenticate: %q", what, header.Get("WWW-Authenticate"))
+	}
+}
+
+func TestOrigins(t *testing.T) {
+	leaktest.Check(t)
+	for what, c := range map[string]struct {
+		origins []string
+		pass    map[string]bool
+	}{
+		"none": {nil, nil},
+		"one":  {[]string{"https://a.example"}, map[string]bool{"https://a.example": true}},
+		"all":  {[]string{"*"}, map[string]bool{"https://a.example": true, "https://b.example": true, "null": true, "https://a.example.evil": true, "http://a.example": true}},
+	} {
+		h := newHost(t, relay.Config{Origins: c.origins, Token: "x"})
+		for _, origin := range []string{"https://a.example", "https://b.example", "null", "https://a.example.evil", "http://a.example"} {
+			pass := c.pass[origin]
+			for _, verb := range []string{"OPTIONS", "GET"} {
+				status, header, body := h.withHeader(verb, "/v1/resources", "Origin", origin)
+				want := map[string]int{"OPTIONS": 200, "GET": 401}[verb] // the page that may ask has no token
+				if !pass {
+					want = 403
+				}
+				allowed := header.Get("Access-Control-Allow-Origin")
+				if status != want || (allowed == origin) != pass || !pass && allowed != "" || pass && header.Get("Vary") != "Origin" {
+					t.Errorf("%s, %s %s: %d %v %s", what, verb, origin, status, header, body)
+				}
+				if (header.Get("Access-Control-Allow-Methods") != "") != (pass && verb == "OPTIONS") {
+					t.Errorf("%s, %s %s: %v", what, verb, origin, header)
+				}
+			}
+			status, _, body := h.withHeader("POST", "/v1/routes", "Origin", origin)
+			if !pass {
+				h.expectProblem("announcing", status, body, 403, "denied")
+			}
+		}
+	}
+}
+
+// While it shuts down the relay ends what runs, and takes nothing more.
+func TestShutdownDrains(t *testing.T) {
+	leaktest.Check(t)
+	h, _, value := served(t, relay.Config{})
+	c, idle := h.dial(), h.dial()
+	idle.exchange("GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")
+	c.send(post("Wait", "C2-Timeout: 700ms\r\nContent-Length: 2\r\n", "[]"))
+	<-value.waiting
+	done := make(chan error, 1)
+	go func() { done <- h.relay.Shutdown(context.Background()) }()
+	a := c.rest()
+	if len(a) != 1 || a[0].status != 504 {
+		t.Errorf("the call in flight: %+v", a)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	h.done = true
+	if a := idle.rest(); len(a) != 0 {
+		t.Errorf("an idle connection was told %+v", a)
+	}
+	if conn, err := h.tryDial(); err == nil {
+		conn.Close()
+		t.Error("it listens still")
+	}
+}
+
+func TestShutdownCutsOff(t *testing.T) {
+	leaktest.Check(t)
+	h, _, value := served(t, relay.Config{})
+	c := h.dial()
+	c.send(post("Wait", "Content-Length: 2\r\n", "[]"))
+	<-value.waiting
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := h.relay.Shutdown(ctx); err == nil {
+		t.Error("a shutdown that cut a call off is fine")
+	}
+	h.done = true
+	if err := <-value.ended; err != context.Canceled {
+		t.Errorf("the call ended with %v", err)
+	}
+	if a := c.rest(); len(a) > 1 || len(a) == 1 && a[0].status != 499 {
+		t.Errorf("the caller was told %+v", a)
+	}
+}
