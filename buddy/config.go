@@ -34,6 +34,10 @@ type Config struct {
 	// takes a copy about ten times faster than new memory. Default MaxBytes.
 	KeepBytes int64
 
+	// Prefault bounds the size of the segments whose pages are made present in the background, before they are used: the memory
+	// of larger ones comes to seem the process's own only as it is written. Default all.
+	Prefault int64
+
 	// IdleTime is how long a segment without a block is kept, at least; it is gone after twice that. Default 30 s.
 	IdleTime time.Duration
 

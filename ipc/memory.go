@@ -56,6 +56,10 @@ type MemoryConfig struct {
 	SpillDir string
 	// SpillBytes bounds the files of one connection. Default 64 GiB; less than zero is no files.
 	SpillBytes int64
+	// Prefault bounds the size in bytes of the segments whose pages are made present before they are used, which makes the first
+	// payloads faster. A process through which much memory passes, and that shall not seem to have it all, bounds it. Default
+	// all.
+	Prefault int64
 	// Wait is how long a payload waits, within its call's context, for memory that is in use, before the call fails with
 	// CodeBusy. Default 10 s.
 	Wait time.Duration
@@ -157,7 +161,7 @@ func (m *Memory) poolConfig() buddy.Config {
 	c := &m.config
 	whole := min(c.ConnBytes, c.MaxBytes)
 	pool := buddy.Config{
-		MaxBytes: c.ConnBytes, Budget: m.budget,
+		MaxBytes: c.ConnBytes, Budget: m.budget, Prefault: c.Prefault,
 		MaxSegment: max(powerOfTwo(min(whole, maxSegment)), leastSegment),
 		MinSegment: max(powerOfTwo(min(whole/16, minSegment)), leastSegment),
 	}

@@ -34,6 +34,7 @@ type Relay struct {
 
 	inFlight atomic.Int64
 	draining atomic.Bool
+	refusals refusals
 
 	mu      sync.RWMutex
 	servers map[string]*server // by instance
@@ -48,6 +49,7 @@ func New(config Config) (*Relay, error) {
 	if err != nil {
 		return nil, err
 	}
+	setDefault(&c.Memory.Prefault, prefault)
 	r := &Relay{
 		config: c, log: c.Logger, incarnation: newIncarnation(), since: time.Now(),
 		memory: ipc.NewMemory(c.Memory), polling: ipc.NewPolling(c.Polling),
@@ -63,6 +65,9 @@ func New(config Config) (*Relay, error) {
 	}
 	return r, nil
 }
+
+// prefault is up to what shared memory is made present before a body comes. Larger bodies let go of theirs as they come.
+const prefault = 256 << 20
 
 // ID is the relay's name.
 func (r *Relay) ID() string { return r.config.ID }

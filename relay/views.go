@@ -112,10 +112,13 @@ func (r *Relay) serveAnnouncement(ctx *fasthttp.RequestCtx) error {
 	if err != nil {
 		if asError(err).Code != ipc.CodeStale {
 			r.metrics.discarded.Add(1)
-			r.log.Warn().Str("address", a.Address).Err(err).Msg("announcement refused")
+			if r.refusals.news(a.Address, err.Error()) {
+				r.log.Warn().Str("address", a.Address).Err(err).Msg("announcement refused")
+			}
 		}
 		return err
 	}
+	r.refusals.forget(a.Address)
 	if a.Resources != nil {
 		r.metrics.announced.Add(1)
 	}
