@@ -129,7 +129,9 @@ func TestQuery(t *testing.T) {
 func TestIndexOrder(t *testing.T) {
 	x := newIndex()
 	r := route("counter", 1)
-	far := map[string]time.Duration{"far": 50 * time.Millisecond, "near": time.Millisecond / 10, "unknown": 0, "middle": 5 * time.Millisecond}
+	far := map[string]time.Duration{
+		"far": 50 * time.Millisecond, "near": time.Millisecond / 10, "unknown": 0, "middle": 5 * time.Millisecond,
+	}
 	for id, rtt := range far {
 		x.put(Candidate{Route: &r, Relay: id, RTT: rtt, order: order("self", id, rtt)})
 	}

@@ -112,7 +112,7 @@ func serfConfig(t Tuning) *serf.Config {
 	list.GossipInterval = t.GossipInterval
 	list.PushPullInterval = t.SyncInterval
 	list.TCPTimeout = t.StreamTimeout
-	list.EnableCompression = false  // packets are small; what others compress is still read
+	list.EnableCompression = false // packets are small; what others compress is still read
 	conf.MemberlistConfig = list
 	return conf
 }

@@ -331,7 +331,8 @@ func BenchmarkTag(b *testing.B) {
 	var times []time.Duration
 	for b.Loop() {
 		begun := time.Now()
-		if err := c.relays[0].membership.serf.SetTags(map[string]string{tagKey: c.relays[0].ledger.tag(c.relays[0].config.URL).String()}); err != nil {
+		tag := c.relays[0].ledger.tag(c.relays[0].config.URL).String()
+		if err := c.relays[0].membership.serf.SetTags(map[string]string{tagKey: tag}); err != nil {
 			b.Fatal(err)
 		}
 		times = append(times, time.Since(begun))
