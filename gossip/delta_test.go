@@ -81,7 +81,8 @@ func TestParseDeltaRefuses(t *testing.T) {
 func TestDeltaFitsItsLimit(t *testing.T) {
 	l := newLedger(strings.Repeat("r", maxID), ^uint64(0), Limits{TableBytes: 100_000}.withDefaults())
 	for i := 0; ; i++ {
-		r := Route{Key: Key{Name: strings.Repeat("n", i%maxName) + string(rune('a'+i%26)), Instance: string(rune(0x4e00 + i))}, Reads: ^uint32(0), Writes: ^uint32(0)}
+		name := strings.Repeat("n", i%maxName) + string(rune('a'+i%26))
+		r := Route{Key: Key{Name: name, Instance: string(rune(0x4e00 + i))}, Reads: ^uint32(0), Writes: ^uint32(0)}
 		if i%maxName > maxName-2 {
 			continue
 		}
@@ -142,7 +143,10 @@ func FuzzReceive(f *testing.F) {
 }
 
 func TestTag(t *testing.T) {
-	tag := Tag{ID: strings.Repeat("r", maxID), URL: "https://" + strings.Repeat("h", maxURL-8), Incarnation: ^uint64(0), Version: ^uint64(0), Digest: ^uint64(0)}
+	most := ^uint64(0)
+	tag := Tag{
+		ID: strings.Repeat("r", maxID), URL: "https://" + strings.Repeat("h", maxURL-8), Incarnation: most, Version: most, Digest: most,
+	}
 	text := tag.String()
 	if len(text) > 400 {
 		t.Errorf("a tag takes %d bytes", len(text))

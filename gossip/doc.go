@@ -10,15 +10,15 @@
 // # Threat model
 //
 // Members are trusted to be members: who has the gossip key, or reaches the port where there is none, may join. What they say is
-// bounded by [Limits] and checked before use. A table is taken only if its digest is what its owner says; an owner that lies is asked for
-// the whole once and then left alone for a while, and its last good table stays.
+// bounded by [Limits] and checked before use. A table is taken only if its digest is what its owner says; an owner that lies is
+// asked for the whole once and then left alone for a while, and its last good table stays.
 //
 // # Ideas kept apart
 //
 //   - A Route (route.go) and a Delta (delta.go) are what travels; their encoding and parsing are pure functions.
 //   - A ledger (ledger.go) is a relay's own table with its history: what changed since some version.
 //   - A replica (replica.go) is another relay's table as it is known here. Applying a delta to it is all or nothing.
-//   - A catalog (catalog.go) is all replicas, what serf says of their owners, and what is to be pulled when. It does no
+//   - A catalog (catalog.go, pulls.go) is all replicas, what serf says of their owners, and what is to be pulled when. It does no
 //     input or output and has no clock: it is told the time, so that the same code runs in a simulation.
 //   - An outbox (outbox.go) is likewise what is to be pushed to whom.
 //   - An index (index.go) answers lookups.

@@ -15,8 +15,8 @@ import (
 var ErrPlain = errors.New("gossip: the mesh is not encrypted; start its relays with a key")
 
 // InstallKey gives all members another key for the gossip, which they accept from then on. To rotate, install the new
-// key, use it, remove the old one, and start relays with the new one from then on: what was installed is not kept over a restart. The error
-// names members that did not do it; it is safe to call again. It takes up to some seconds.
+// key, use it, remove the old one, and start relays with the new one from then on: what was installed is not kept over a
+// restart. The error names members that did not do it; it is safe to call again. It takes up to some seconds.
 func (m *Mesh) InstallKey(key []byte) error { return m.changeKeys(key, (*serf.KeyManager).InstallKey) }
 
 // UseKey makes all members encrypt by a key that they have.

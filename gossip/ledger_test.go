@@ -46,7 +46,8 @@ func TestDeltasInAnyOrder(t *testing.T) {
 		body, _ := l.answer(Query{7, replica.version})
 		receive(body)
 		if replica.version != l.now.version || replica.digest != l.now.digest || len(replica.routes) != len(l.now.routes) {
-			t.Fatalf("seed %d: ends with version %d of %d, %d routes of %d", seed, replica.version, l.now.version, len(replica.routes), len(l.now.routes))
+			t.Fatalf("seed %d: ends with version %d of %d, %d routes of %d",
+				seed, replica.version, l.now.version, len(replica.routes), len(l.now.routes))
 		}
 	}
 }
@@ -103,7 +104,8 @@ func TestHistoryIsBounded(t *testing.T) {
 	if n := len(l.history); n > 1100 {
 		t.Errorf("the history has %d records", n)
 	}
-	for since, whole := range map[uint64]bool{0: true, 1: true, l.floor - 1: true, l.now.version - 1: false, l.now.version: false, l.now.version + 1: true} {
+	now := l.now.version
+	for since, whole := range map[uint64]bool{0: true, 1: true, l.floor - 1: true, now - 1: false, now: false, now + 1: true} {
 		body, _ := l.answer(Query{7, since})
 		d, err := ParseDelta(body, l.limits)
 		if err != nil || (d.Base == 0) != whole {

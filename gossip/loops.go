@@ -74,7 +74,10 @@ func (m *Mesh) observe() map[string]sighting {
 		m.retag.ring() // what was announced to nobody, or while the relay joined
 	}
 	m.catalog.observe(time.Now(), view)
-	m.outbox.observe(view)
+	m.outbox.observe(time.Now(), view)
+	if _, ok := m.outbox.next(); ok {
+		m.changed.ring()
+	}
 	m.remember(nodes)
 	return view
 }

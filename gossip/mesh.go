@@ -257,7 +257,7 @@ const farewell = 300 * time.Millisecond
 func (m *Mesh) leave(left chan struct{}) {
 	defer close(left)
 	if err := m.SetRoutes(nil); err == nil {
-		for end := time.Now().Add(farewell); !m.outbox.settled() && time.Now().Before(end); {
+		for end := time.Now().Add(farewell); !m.outbox.quiet() && time.Now().Before(end); {
 			if !m.sleep(5 * time.Millisecond) {
 				break
 			}

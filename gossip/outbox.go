@@ -7,11 +7,11 @@ import (
 
 // party is a relay that is told of changes.
 type party struct {
-	seen     sighting
-	acked    uint64 // the version that it is known to have been told of
-	tried    uint64 // the version that it was last sent
-	under    bool   // a push is under way
-	failures int    // in a row
+	seen     sighting // one that does not live is kept: when it returns it is told what it missed
+	acked    uint64   // the version that it is known to have been told of
+	tried    uint64   // the version that it was last sent
+	under    bool     // a push is under way
+	failures int      // in a row
 	not      time.Time
 }
 
@@ -32,7 +32,13 @@ type outbox struct {
 
 	mu      sync.Mutex
 	parties map[string]*party
+	settled uint64    // a version that tags had the time to tell of
+	latest  uint64    // the version at marked
+	marked  time.Time // when settled was set
 }
+
+// settling is how long a tag may take to be everywhere: until then who is new is pushed to as well.
+const settling = 5 * time.Second
 
 // How often, and after which times, a relay that does not take pushes is tried.
 const (
@@ -46,27 +52,36 @@ func newOutbox(l *ledger, chance func(time.Duration) time.Duration) *outbox {
 }
 
 // observe takes serf's view.
-func (o *outbox) observe(view map[string]sighting) {
+func (o *outbox) observe(now time.Time, view map[string]sighting) {
 	version := o.ledger.version()
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if now.Sub(o.marked) > settling {
+		o.settled, o.latest, o.marked = o.latest, version, now
+	}
 	for id := range o.parties {
-		if !view[id].living {
+		if _, ok := view[id]; !ok {
 			delete(o.parties, id)
 		}
 	}
 	for id, s := range view {
-		if !s.living || s.URL == "" {
-			continue
-		}
 		p := o.parties[id]
-		if p == nil || p.seen.Incarnation != s.Incarnation {
-			// It pulls what is there now.
-			p = &party{acked: version, tried: version}
+		switch {
+		case p == nil && (!s.living || s.URL == ""):
+			continue
+		case p == nil || p.seen.Incarnation != s.Incarnation:
+			// It pulls what it learns of by the tag, and is told what that may not yet say.
+			p = &party{acked: o.settled, tried: o.settled}
 			o.parties[id] = p
+		case s.living && !p.seen.living:
+			p.tried, p.failures, p.not = p.acked, 0, time.Time{}
 		}
 		p.seen = s
 	}
+}
+
+func (p *party) wants(version uint64) bool {
+	return p.seen.living && p.seen.URL != "" && !p.under && p.tried < version
 }
 
 // due returns up to n pushes whose time has come. Each must be brought to an end by done.
@@ -79,7 +94,7 @@ func (o *outbox) due(now time.Time, n int) []push {
 		if len(list) >= n {
 			break
 		}
-		if p.under || p.tried >= version || p.not.After(now) {
+		if !p.wants(version) || p.not.After(now) {
 			continue
 		}
 		body, to := o.ledger.answer(Query{Incarnation: o.ledger.incarnation, Since: p.acked})
@@ -115,20 +130,20 @@ func (o *outbox) next() (at time.Time, ok bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, p := range o.parties {
-		if !p.under && p.tried < version && (!ok || p.not.Before(at)) {
+		if p.wants(version) && (!ok || p.not.Before(at)) {
 			at, ok = p.not, true
 		}
 	}
 	return at, ok
 }
 
-// settled tells that everybody was told, or did not take it.
-func (o *outbox) settled() bool {
+// quiet tells that everybody was told, or did not take it.
+func (o *outbox) quiet() bool {
 	version := o.ledger.version()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, p := range o.parties {
-		if p.under || p.tried < version && p.failures == 0 {
+		if p.seen.living && (p.under || p.tried < version && p.failures == 0) {
 			return false
 		}
 	}

@@ -16,7 +16,40 @@ import (
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
-// TestOutbox: who is new pulls and is not pushed to; a change goes to all once; one who does not take it is tried some times,
+// TestOutboxOfReturns: who was away is told what he missed, and who is new what the tag may not yet say.
+func TestOutboxOfReturns(t *testing.T) {
+	l := newOwner(t, route("a", 1)).ledger
+	o := newOutbox(l, never)
+	see := func(now time.Time, living bool) []push {
+		o.observe(now, map[string]sighting{"b": {Tag{ID: "b", URL: at("b"), Incarnation: 1}, living}})
+		return o.due(now, 9)
+	}
+	first := see(epoch, true)
+	if len(first) != 1 || parsed(t, first[0].body).Version != 1 {
+		t.Fatalf("pushes %v to who is new", first)
+	}
+	o.done(epoch, first[0], nil)
+	if due := see(epoch.Add(time.Second), false); len(due) != 0 {
+		t.Errorf("pushes %v to the dead", due)
+	}
+	if _, err := l.update([]Route{route("a", 2)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if due := see(epoch.Add(2*time.Second), false); len(due) != 0 || !o.quiet() {
+		t.Errorf("pushes %v to the dead", due)
+	}
+	due := see(epoch.Add(time.Minute), true)
+	if len(due) != 1 || parsed(t, due[0].body).Base != 1 || parsed(t, due[0].body).Version != 2 {
+		t.Fatalf("pushes %v to who returned", due)
+	}
+	o.done(epoch.Add(time.Minute), due[0], nil)
+	see(epoch.Add(2*time.Minute), false)
+	if due := see(epoch.Add(3*time.Minute), true); len(due) != 0 {
+		t.Errorf("pushes %v to who missed nothing", due)
+	}
+}
+
+// TestOutbox: who is new pulls what was there before; a change goes to all once; one who does not take it is tried some times,
 // and again with the next change, from the version that he has.
 func TestOutbox(t *testing.T) {
 	l := newOwner(t, route("a", 1)).ledger
@@ -26,8 +59,12 @@ func TestOutbox(t *testing.T) {
 		"b": {Tag{ID: "b", URL: at("b"), Incarnation: 1}, true}, "c": {Tag{ID: "c", URL: at("c"), Incarnation: 1}, true},
 		"dead": {Tag{ID: "dead", URL: at("dead"), Incarnation: 1}, false}, "hidden": {Tag{ID: "hidden", Incarnation: 1}, true},
 	}
-	o.observe(view)
-	if due := o.due(now, 9); len(due) != 0 || !o.settled() {
+	for range 3 { // until the tag must be known
+		o.observe(now, nil)
+		now = now.Add(settling + 1)
+	}
+	o.observe(now, view)
+	if due := o.due(now, 9); len(due) != 0 || !o.quiet() {
 		t.Fatalf("pushes %v to those who are new", due)
 	}
 	change := func(n int) {
@@ -37,7 +74,7 @@ func TestOutbox(t *testing.T) {
 	}
 	change(2)
 	due := sorted(o.due(now, 9), func(p push) string { return p.relay })
-	if len(due) != 2 || due[0].relay != "b" || due[1].relay != "c" || o.settled() {
+	if len(due) != 2 || due[0].relay != "b" || due[1].relay != "c" || o.quiet() {
 		t.Fatalf("pushes %v", due)
 	}
 	if d := parsed(t, due[0].body); d.Base != 1 || d.Version != 2 {
@@ -92,7 +129,9 @@ func TestQuery(t *testing.T) {
 func TestIndexOrder(t *testing.T) {
 	x := newIndex()
 	r := route("counter", 1)
-	far := map[string]time.Duration{"far": 50 * time.Millisecond, "near": time.Millisecond / 10, "unknown": 0, "middle": 5 * time.Millisecond}
+	far := map[string]time.Duration{
+		"far": 50 * time.Millisecond, "near": time.Millisecond / 10, "unknown": 0, "middle": 5 * time.Millisecond,
+	}
 	for id, rtt := range far {
 		x.put(Candidate{Route: &r, Relay: id, RTT: rtt, order: order("self", id, rtt)})
 	}

@@ -112,8 +112,7 @@ func serfConfig(t Tuning) *serf.Config {
 	list.GossipInterval = t.GossipInterval
 	list.PushPullInterval = t.SyncInterval
 	list.TCPTimeout = t.StreamTimeout
-	list.AwarenessMaxMultiplier = 4 // where many fail at once, each doubts itself; 8 made that twice as slow
-	list.EnableCompression = false  // packets are small; what others compress is still read
+	list.EnableCompression = false // packets are small; what others compress is still read
 	conf.MemberlistConfig = list
 	return conf
 }

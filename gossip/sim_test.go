@@ -162,7 +162,7 @@ func (s *sim) see(r *simRelay, what sighting) {
 	}
 	r.view[what.ID] = what
 	r.catalog.observe(s.now, r.view)
-	r.outbox.observe(r.view)
+	r.outbox.observe(s.now, r.view)
 	s.step(r)
 }
 

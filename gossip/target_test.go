@@ -25,10 +25,11 @@ type city struct {
 	*world
 	relays []*Mesh
 	sent   atomic.Int64 // bytes of gossip
+	edit   []func(*Config)
 }
 
-func newCity(b *testing.B, relays int) *city {
-	c := &city{world: newWorld(b)}
+func newCity(b *testing.B, relays int, edit ...func(*Config)) *city {
+	c := &city{world: newWorld(b), edit: edit}
 	for i := range relays {
 		c.add(b, fmt.Sprintf("r%02d", i))
 	}
@@ -74,6 +75,9 @@ func (c *city) add(b *testing.B, id string) {
 		}
 		if len(c.relays) > 0 {
 			conf.Seeds = []string{c.relays[0].Address()}
+		}
+		for _, e := range c.edit {
+			e(conf)
 		}
 	})
 	mesh.Store(m)
@@ -193,16 +197,15 @@ func BenchmarkAnnounce(b *testing.B) {
 	report(b, "gone", gone)
 }
 
-// BenchmarkAnnounceByTag is the same with pushes lost.
+// BenchmarkAnnounceByTag is the same without pushes.
 func BenchmarkAnnounceByTag(b *testing.B) {
-	c := newCity(b, 20)
+	c := newCity(b, 20, func(c *Config) { c.Push = nil })
 	var come []time.Duration
 	for i := 0; b.Loop(); i++ {
 		r := route(fmt.Sprint("n", i), 1)
-		if _, err := c.relays[0].ledger.update([]Route{r}, nil); err != nil {
+		if err := c.relays[0].Update([]Route{r}, nil); err != nil {
 			b.Fatal(err)
 		}
-		c.relays[0].retag.ring() // and not the bell of the pushes
 		come = append(come, until(b, 30*time.Second, c.everywhere(r.Name, 1)))
 	}
 	report(b, "known", come)
@@ -328,7 +331,8 @@ func BenchmarkTag(b *testing.B) {
 	var times []time.Duration
 	for b.Loop() {
 		begun := time.Now()
-		if err := c.relays[0].membership.serf.SetTags(map[string]string{tagKey: c.relays[0].ledger.tag(c.relays[0].config.URL).String()}); err != nil {
+		tag := c.relays[0].ledger.tag(c.relays[0].config.URL).String()
+		if err := c.relays[0].membership.serf.SetTags(map[string]string{tagKey: tag}); err != nil {
 			b.Fatal(err)
 		}
 		times = append(times, time.Since(begun))

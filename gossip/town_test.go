@@ -30,8 +30,8 @@ const (
 )
 
 // town is a mesh of many relays, message by message, in virtual time. Its owners are real ledgers and what travels is
-// what they encode; of those who take it only versions are kept, but for some, who are real catalogs. Everybody knows everybody from the start.
-// A relay does one thing at a time.
+// what they encode; of those who take it only versions are kept, but for some, who are real catalogs. Everybody knows
+// everybody from the start. A relay does one thing at a time.
 type town struct {
 	n        int
 	rnd      *rand.Rand

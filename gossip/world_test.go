@@ -33,7 +33,8 @@ func newWorld(t testing.TB) *world {
 // quick is a tuning for tests that wait for failures.
 var quick = Tuning{
 	ProbeInterval: 200 * time.Millisecond, ProbeTimeout: 100 * time.Millisecond, SuspicionMult: 2, GossipInterval: 20 * time.Millisecond,
-	ReconnectInterval: 300 * time.Millisecond, StreamTimeout: time.Second, LeaveTimeout: 300 * time.Millisecond, LeaveDelay: 50 * time.Millisecond,
+	ReconnectInterval: 300 * time.Millisecond, StreamTimeout: time.Second,
+	LeaveTimeout: 300 * time.Millisecond, LeaveDelay: 50 * time.Millisecond,
 	SeedRetryMax: time.Second, HTTPTimeout: time.Second,
 }
 
