@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"github.com/ctwo-go/c2"
 	"github.com/ctwo-go/c2/codec"
@@ -32,7 +33,7 @@ func describeAt(ctx context.Context, client *ipc.Client, name string) (uint64, *
 	}
 	p, err := client.Call(ctx, ipc.Request{Method: describe, Args: ipc.Bytes(args)})
 	if err != nil {
-		return 0, nil, err
+		return 0, nil, fromDirectory(err)
 	}
 	defer p.Release()
 	id, desc, err := readDescription(p.Bytes())
@@ -44,6 +45,17 @@ func describeAt(ctx context.Context, client *ipc.Client, name string) (uint64, *
 	}
 	return id, desc, nil
 }
+
+// fromDirectory is what err of a call to a server's directory means: that a resource is not there is an error of the directory's own.
+func fromDirectory(err error) error {
+	if e := asError(err); e.Code == ipc.CodeResource && slices.Contains(e.Names, nameNotFound) {
+		return &ipc.Error{Code: ipc.CodeNotFound, Message: e.Message}
+	}
+	return err
+}
+
+// nameNotFound is how package c2 names its ErrNotFound.
+const nameNotFound = "c2.not_found"
 
 // readDescription reads the results of describe.
 func readDescription(src []byte) (uint64, *c2.Descriptor, error) {

@@ -10,7 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"path/filepath"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -23,7 +23,16 @@ import (
 	"github.com/ctwo-go/c2/relay"
 )
 
-func TestMain(m *testing.M) { leaktest.Main(m) }
+func TestMain(m *testing.M) {
+	if address := os.Getenv(childAddress); address != "" {
+		if err := runChild(address); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	leaktest.Main(m)
+}
 
 // bench is what the tests call.
 type bench interface {
@@ -124,7 +133,7 @@ var sockets atomic.Int64
 // node starts a server on the host.
 func (h *host) node(opts ...c2.NodeOption) *c2.Node {
 	h.t.Helper()
-	address := fmt.Sprintf("ipc://%s/n%d.sock", h.dir, sockets.Add(1))
+	address := h.address()
 	n, err := c2.NewNode(append([]c2.NodeOption{c2.Address(address)}, opts...)...)
 	if err != nil {
 		h.t.Fatal(err)
@@ -262,7 +271,5 @@ func until(t testing.TB, what string, ok func() bool) {
 		}
 	}
 }
-
-func join(parts ...string) string { return filepath.Join(parts...) }
 
 func hexOf(b [16]byte) string { return hex.EncodeToString(b[:]) }

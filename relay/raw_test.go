@@ -2,6 +2,7 @@ package relay_test
 
 import (
 	"bufio"
+	"crypto/tls"
 	"io"
 	"net"
 	"net/http"
@@ -130,4 +131,23 @@ func (c *rawConn) next() (*answered, error) {
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	return &answered{resp.StatusCode, resp.Header, strings.TrimSpace(string(body))}, err
+}
+
+// insecure makes the host's client take any certificate.
+func (h *host) insecure() {
+	h.http.Transport = &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+}
+
+// dialAny is dial, with TLS if secure is set.
+func (h *host) dialAny(secure bool) *rawConn {
+	h.t.Helper()
+	if !secure {
+		return h.dial()
+	}
+	c, err := tls.Dial("tcp", strings.TrimPrefix(h.url, "https://"), &tls.Config{InsecureSkipVerify: true})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(func() { c.Close() })
+	return &rawConn{h.t, c, bufio.NewReader(c)}
 }
