@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -317,8 +318,25 @@ func (x *exchange) send(rt *route, m *method) (*ipc.Payload, error) {
 			p, err = rt.server.client.Call(x.callCtx, req)
 		}
 	}
-	return p, err
+	return p, x.late(err)
 }
+
+// atOnce is how far apart the relay's and the server's ends of the same time may be.
+const atOnce = 20 * time.Millisecond
+
+// late makes the error of a resource whose context ended with the caller's time what it is: the time was over. Which of the two
+// sees that first, the resource or the relay, is chance.
+func (x *exchange) late(err error) error {
+	var e *ipc.Error
+	until, bounded := x.callCtx.Deadline()
+	if !bounded || !errors.As(err, &e) || e.Code != ipc.CodeResource || !slices.Contains(e.Names, nameDeadline) || time.Until(until) > atOnce {
+		return err // another one, or the resource's own
+	}
+	return &ipc.Error{Code: ipc.CodeDeadline, Message: e.Message, MayHaveRun: true}
+}
+
+// nameDeadline is the name of context.DeadlineExceeded on the wire.
+const nameDeadline = "context.deadline_exceeded"
 
 // Size implements [ipc.Body].
 func (x *exchange) Size(*ipc.Attachments) int { return len(x.args) }

@@ -19,7 +19,7 @@ func TestImportDirections(t *testing.T) {
 		"gossip":   {"gossip", "internal"},
 		"relay":    {"relay", ".", "codec", "ipc", "buddy", "gossip", "internal"},
 		"internal": {"internal", "codec", "ipc", "buddy"},
-		"examples": {"examples", ".", "codec", "ipc", "buddy", "internal"},
+		"examples": {"examples", ".", "codec", "ipc", "buddy", "relay", "gossip", "internal"},
 		"cmd":      {"cmd", ".", "codec", "ipc", "buddy", "relay", "gossip", "internal"},
 		"tests":    {"tests", ".", "codec", "ipc", "buddy", "relay", "gossip", "internal"},
 	}
