@@ -33,7 +33,8 @@ type Relay struct {
 	mesh        *mesh // nil if the relay is alone
 
 	inFlight atomic.Int64
-	draining atomic.Bool
+	leaving  atomic.Bool // callers should go elsewhere
+	draining atomic.Bool // they have to
 	refusals refusals
 
 	mu      sync.RWMutex
@@ -99,11 +100,12 @@ func (r *Relay) Serve(ln net.Listener) error {
 	return r.http.Serve(ln)
 }
 
-// Shutdown takes no more calls, waits for those in flight until ctx ends and then cancels them, and lets go of all servers. It
-// returns the context's error if that cut calls off. It is called once.
+// Shutdown is no longer ready, leaves the mesh, takes no more calls, waits for those in flight until ctx ends and then cancels
+// them, and lets go of all servers. It returns the context's error if that cut calls off. It is called once.
 func (r *Relay) Shutdown(ctx context.Context) error {
+	r.leaving.Store(true)
+	r.mesh.leave(ctx) // first: what others still send here is answered meanwhile
 	r.draining.Store(true)
-	r.mesh.leave(ctx) // first: calls that others send here are still answered meanwhile
 	err := r.http.ShutdownWithContext(ctx)
 	if ctx.Err() != nil {
 		r.conns.cancelAll()

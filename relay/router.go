@@ -176,7 +176,7 @@ type status struct {
 }
 
 func (r *Relay) serveReady(ctx *fasthttp.RequestCtx) error {
-	if r.draining.Load() {
+	if r.leaving.Load() {
 		return &ipc.Error{Code: ipc.CodeClosed, Message: "the relay is shutting down"}
 	}
 	return writeJSON(ctx, status{"ready"})
