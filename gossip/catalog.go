@@ -17,13 +17,13 @@ type sighting struct {
 
 // peer is another relay. What is known of its table stays when it fails, so that its return costs nothing.
 type peer struct {
-	seen   sighting
-	table  *replica // its last good one, of whatever incarnation; nil: none yet
-	shown  bool     // the table is in the index
-	rtt    time.Duration
-	order  uint64
-	pushed time.Time // when a push last changed the table
-	pull   pulling
+	seen  sighting
+	table *replica // its last good one, of whatever incarnation; nil: none yet
+	shown bool     // the table is in the index
+	rtt   time.Duration
+	order uint64
+	told  time.Time // when a push or the owner last changed the table
+	pull  pulling
 }
 
 // catalog is what is known of all other relays and their tables. It is safe for concurrent use.
@@ -188,8 +188,8 @@ func (c *catalog) answerLocked(now time.Time, p *peer, d *Delta, force bool) err
 		return faulty{fmt.Errorf("%w: the tag says %016x, the table %016x", errDigest, p.seen.Digest, d.Digest)}
 	}
 	err := c.takeLocked(p, d, force)
-	if err == nil && force {
-		p.pushed = now // the owner has confirmed what it has
+	if err == nil {
+		p.told = now // by the owner himself: serf may learn of it later
 	}
 	return err
 }
@@ -277,7 +277,7 @@ func (c *catalog) receive(now time.Time, body []byte) error {
 	case err == nil:
 		c.counts.Pushes++
 		c.counts.BytesIn += uint64(len(body))
-		p.pushed = now
+		p.told = now
 	case errors.Is(err, errStale):
 		return nil
 	case errors.Is(err, errGap):

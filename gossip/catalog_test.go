@@ -166,6 +166,36 @@ func TestCatalogTakesPushes(t *testing.T) {
 	}
 }
 
+// TestAnswerAheadOfTheTag: a table that is newer than what serf tells of is not asked for again.
+func TestAnswerAheadOfTheTag(t *testing.T) {
+	o := newOwner(t, route("a", 1))
+	c, now := catalogWith("a", o.tag(at("a"))), epoch
+	if _, err := o.update([]Route{route("b", 1)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	pullAll(c, &now, now.Add(time.Second), o.honest)
+	late := map[string]sighting{"a": {Tag{ID: "a", URL: at("a"), Incarnation: 7, Version: 1, Digest: o.digestOf(t, "a")}, true}}
+	for range 5 {
+		now = now.Add(time.Second)
+		c.observe(now, late)
+		if asked := pullAll(c, &now, now, o.honest); len(asked) != 0 {
+			t.Fatalf("asks %v again", asked)
+		}
+	}
+	if got := names(c); len(got) != 2 {
+		t.Errorf("has %v", got)
+	}
+}
+
+func (o owner) digestOf(t *testing.T, name string) uint64 {
+	t.Helper()
+	r := o.now.routes[route(name, 1).Key]
+	if r == nil {
+		t.Fatalf("no route %q", name)
+	}
+	return r.digest()
+}
+
 // TestForgedPush: what serf never hears of is asked of the owner after a while, and given up.
 func TestForgedPush(t *testing.T) {
 	o := newOwner(t, route("a", 1))

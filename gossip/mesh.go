@@ -256,7 +256,7 @@ const farewell = 300 * time.Millisecond
 
 func (m *Mesh) leave(left chan struct{}) {
 	defer close(left)
-	if err := m.SetRoutes(nil); err == nil {
+	if err := m.SetRoutes(nil); err == nil && m.config.Push != nil {
 		for end := time.Now().Add(farewell); !m.outbox.quiet() && time.Now().Before(end); {
 			if !m.sleep(5 * time.Millisecond) {
 				break

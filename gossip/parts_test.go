@@ -242,6 +242,7 @@ func TestConfigErrors(t *testing.T) {
 		"a port that is taken":           {Bind: l.Addr().String()},
 		"no port":                        {Bind: "127.0.0.1"},
 		"an address of another host":     {Bind: "192.0.2.1:0"},
+		"all addresses advertised":       {Advertise: "0.0.0.0:0"},
 		"an advertised address of words": {Advertise: "nowhere.invalid:1"},
 	} {
 		c.ID, c.URL, c.Fetch = "a", at("a"), fetch

@@ -64,7 +64,7 @@ func (p *peer) wanting(now time.Time, confirm time.Duration) bool {
 
 // unconfirmed tells that serf does not know of what was pushed, though there was time: it may have been made up.
 func (p *peer) unconfirmed(now time.Time, confirm time.Duration) bool {
-	return p.table != nil && p.table.version > p.seen.Version && now.Sub(p.pushed) > confirm
+	return p.table != nil && p.table.version > p.seen.Version && now.Sub(p.told) > confirm
 }
 
 // due returns up to n pulls whose time has come. Each must be brought to an end by answered.

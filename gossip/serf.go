@@ -64,7 +64,11 @@ func startSerf(ctx context.Context, c *Config, tag Tag) (m *membership, err erro
 	if err != nil {
 		return nil, err
 	}
-	if _, _, err := transport.FinalAdvertiseAddr(advertiseIP, advertisePort); err != nil {
+	others, _, err := transport.FinalAdvertiseAddr(advertiseIP, advertisePort)
+	if err == nil && others.IsUnspecified() {
+		err = fmt.Errorf("%s is none", others)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("gossip: which address of this host others reach is not clear; set the advertised one: %w", err)
 	}
 	keyring, err := newKeyring(c.Keys)
