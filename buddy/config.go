@@ -30,6 +30,10 @@ type Config struct {
 	// most MaxSegment. Default an eighth of MaxSegment.
 	Large int
 
+	// LargeLazy leaves the pages of large blocks to those who write them. Default: they are made present in the background,
+	// so that the process soon has all of them, wherever it is in writing them.
+	LargeLazy bool
+
 	// KeepBytes bounds how much memory of freed large blocks is kept for the next ones. Memory that was used before
 	// takes a copy about ten times faster than new memory. Default MaxBytes.
 	KeepBytes int64

@@ -87,7 +87,7 @@ func (p *Pool) publish(m *member) error {
 	if m.blocks != nil {
 		p.carved.insert(m)
 	}
-	if !m.segment.onDisk {
+	if !m.segment.onDisk && (m.blocks != nil || !p.config.LargeLazy) {
 		p.background.Go(func() { _ = m.segment.Prefault() }) // if it fails the pages come one by one
 	}
 	p.watchLocked()

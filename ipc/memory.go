@@ -42,6 +42,9 @@ type MemoryConfig struct {
 	Inline int
 	// Dedicated is the size in bytes from which on a payload has a segment of its own. Default 8 MiB.
 	Dedicated int
+	// Lazy leaves the pages of such segments to those who write them, for a process that passes bodies on bit by bit and lets
+	// go of what it has written (see [Attachments.Written]). Default: they are made present in the background.
+	Lazy bool
 	// ConnBytes bounds the memory of one connection for what this side sends on it, so also what a peer can keep from
 	// coming back. Blocks have powers of two of bytes: 1 MiB with a few bytes around it takes 2, so that payloads of
 	// such a size use half of this up to Dedicated, from which on there is no rounding. It also bounds the results that
@@ -159,7 +162,7 @@ func (m *Memory) poolConfig() buddy.Config {
 	pool := buddy.Config{
 		MaxBytes: c.ConnBytes, Budget: m.budget,
 		MaxSegment: max(powerOfTwo(min(whole, maxSegment)), leastSegment),
-		MinSegment: max(powerOfTwo(min(whole/16, minSegment)), leastSegment),
+		MinSegment: max(powerOfTwo(min(whole/16, minSegment)), leastSegment), LargeLazy: c.Lazy,
 	}
 	pool.Large = int(min(int64(c.Dedicated), pool.MaxSegment))
 	if c.SpillBytes > 0 {

@@ -46,6 +46,7 @@ func New(config Config) (*Relay, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.Memory.Lazy = true // else large bodies seem to be the relay's as soon as they begin to come
 	r := &Relay{
 		config: c, log: c.Logger, incarnation: newIncarnation(), since: time.Now(),
 		memory: ipc.NewMemory(c.Memory), polling: ipc.NewPolling(c.Polling),
