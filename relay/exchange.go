@@ -293,8 +293,23 @@ func (x *exchange) send(rt *route, m *method) (*ipc.Payload, error) {
 			p, err = rt.server.client.Call(x.callCtx, req)
 		}
 	}
-	return p, err
+	return p, x.late(err)
 }
+
+// late is err, or the end of the call's time where the resource told of that a moment before the relay saw it.
+func (x *exchange) late(err error) error {
+	if err == nil {
+		return nil
+	}
+	end, ok := x.callCtx.Deadline()
+	if e := asError(err); ok && e.Code == ipc.CodeResource && slices.Contains(e.Names, nameDeadline) && !time.Now().Before(end) {
+		return &ipc.Error{Code: ipc.CodeDeadline, Message: e.Message, MayHaveRun: true}
+	}
+	return err
+}
+
+// nameDeadline is how package c2 names context.DeadlineExceeded.
+const nameDeadline = "context.deadline_exceeded"
 
 // Size implements [ipc.Body].
 func (x *exchange) Size(*ipc.Attachments) int { return len(x.args) }
