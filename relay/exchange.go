@@ -48,12 +48,13 @@ func (r *Relay) serveCall(ctx *fasthttp.RequestCtx, name, method []byte) error {
 	}
 	x := exchanges.Get().(*exchange)
 	*x = exchange{relay: r, http: ctx, began: time.Now(), name: name, method: method, text: x.text[:0], args: x.args[:0]}
-	err := x.run()
-	if !x.streaming {
-		r.inFlight.Add(-1)
-	}
-	x.recycle()
-	return err
+	defer func() { // also if it panics
+		if !x.streaming {
+			r.inFlight.Add(-1)
+		}
+		x.recycle()
+	}()
+	return x.run()
 }
 
 // enter takes a slot for a call.

@@ -31,11 +31,17 @@ type figures struct {
 
 func newFigures() *figures { return &figures{methods: make(map[string]*methodFigures)} }
 
+// maxFigures bounds the methods of one name, of all its routes and of those that were there before.
+const maxFigures = 4 * maxMethods
+
 // method returns the figures of a method, which the descriptor of a route names.
 func (f *figures) method(name string) *methodFigures {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	m := f.methods[name]
+	if m == nil && len(f.methods) >= maxFigures {
+		return new(methodFigures) // which nobody sees: a server that always has other methods is none to be counted
+	}
 	if m == nil {
 		m = new(methodFigures)
 		f.methods[name] = m

@@ -92,10 +92,15 @@ func fromHere(addr net.Addr) bool {
 	return ok && tcp.IP.IsLoopback()
 }
 
-// checkOrigin keeps pages of other origins from calling through their reader's browser, which reaches what they do not.
+// checkOrigin keeps pages of other origins from calling through their reader's browser, which reaches what they do not. The relay
+// has no pages, so one that asks as if it were its own has had the browser take the relay's address for its server's.
 func (g *guard) checkOrigin(ctx *fasthttp.RequestCtx) error {
-	origin := ctx.Request.Header.PeekBytes(headerOrigin)
-	if len(origin) == 0 || g.allowedOrigin(string(origin)) {
+	h := &ctx.Request.Header
+	origin, site := h.PeekBytes(headerOrigin), h.PeekBytes(headerFetchSite)
+	if len(origin) == 0 && (len(site) == 0 || string(site) == "none" || g.allowedOrigin("*")) {
+		return nil
+	}
+	if len(origin) > 0 && g.allowedOrigin(string(origin)) {
 		return nil
 	}
 	return &ipc.Error{Code: ipc.CodeDenied, Message: "pages of this origin may not call (--cors-origin)"}
@@ -124,4 +129,5 @@ func (g *guard) allow(ctx *fasthttp.RequestCtx) {
 var (
 	headerAuthorization = []byte("Authorization")
 	headerOrigin        = []byte("Origin")
+	headerFetchSite     = []byte("Sec-Fetch-Site")
 )

@@ -150,3 +150,73 @@ func TestShutdownCutsOff(t *testing.T) {
 		t.Errorf("the caller was told %+v", a)
 	}
 }
+
+// A request that began before the shutdown is told of it.
+func TestRequestsWhileDraining(t *testing.T) {
+	leaktest.Check(t)
+	h, _, value := served(t, relay.Config{})
+	var conns []*rawConn
+	for _, text := range []string{"GET /readyz HTTP/1.1\r\nHost: x\r\n", post("Echo", "Content-Length: 8\r\n", "")[:60]} {
+		c := h.dial()
+		c.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" + text)
+		c.answer()
+		conns = append(conns, c)
+	}
+	busy := h.dial()
+	busy.send(post("Wait", "C2-Timeout: 1s\r\nContent-Length: 2\r\n", "[]"))
+	<-value.waiting
+	done := make(chan error, 1)
+	go func() { done <- h.relay.Shutdown(context.Background()) }()
+	h.done = true
+	until(t, "it listens no more", func() bool {
+		c, err := h.tryDial()
+		if err == nil {
+			c.Close()
+		}
+		return err != nil
+	})
+	conns[0].send("\r\n")
+	conns[1].send(post("Echo", "Content-Length: 8\r\n", `["aGk="]`)[60:])
+	for i, c := range conns {
+		if a := c.rest(); len(a) == 1 {
+			h.expectProblem([]string{"/readyz", "a call"}[i], a[0].status, a[0].body, 503, "closed")
+		} else {
+			t.Errorf("%d answers", len(a))
+		}
+	}
+	busy.rest()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// What is wrong with one call is nothing to others on the server's connection.
+func TestUnknownMethodsLeaveOthersAlone(t *testing.T) {
+	leaktest.Check(t)
+	h, _, value := served(t, relay.Config{})
+	c := h.dial()
+	c.send(post("Wait", "C2-Timeout: 500ms\r\nContent-Length: 2\r\nConnection: close\r\n", "[]"))
+	<-value.waiting
+	for range 20 {
+		h.expectProblem2(t, "None", "[]", 404, "not_found")
+		h.expectProblem2(t, "Add", `["x"]`, 400, "invalid")
+		status, _, body := h.do(h.request("POST", "/v1/resources/t/Len", "application/cbor", []byte("\xff")))
+		h.expectProblem("CBOR", status, string(body), 400, "invalid")
+	}
+	if a := c.rest(); len(a) != 1 {
+		t.Errorf("the other call has %d answers", len(a))
+	} else {
+		h.expectProblem("the other call", a[0].status, a[0].body, 504, "deadline")
+	}
+}
+
+// TestPagesThatSeemToBeTheRelays: a browser that was told that a page's server is where the relay is says so.
+func TestPagesThatSeemToBeTheRelays(t *testing.T) {
+	leaktest.Check(t)
+	h := newHost(t, relay.Config{})
+	for site, want := range map[string]int{"same-origin": 403, "same-site": 403, "cross-site": 403, "none": 200, "": 200} {
+		if status, _, body := h.withHeader("GET", "/v1/resources", "Sec-Fetch-Site", site); status != want {
+			t.Errorf("%q: %d %s, want %d", site, status, body, want)
+		}
+	}
+}
