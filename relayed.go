@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ctwo-go/c2/internal/relayapi"
 	"github.com/ctwo-go/c2/ipc"
@@ -60,6 +61,9 @@ func failedLast(places, failed []relayapi.Place) []relayapi.Place {
 	return order
 }
 
+// nearerTimeout is for how long a relay is tried which this host may have no way to, while another carries the calls as well.
+const nearerTimeout = 2 * time.Second
+
 // bind binds to the resource at one place: without the relay if that is this host, else by the relay that has it, else by
 // the one that was asked.
 func (w *relayed) bind(ctx context.Context, name string, fit fitter, place relayapi.Place) (*binding, error) {
@@ -74,7 +78,10 @@ func (w *relayed) bind(ctx context.Context, name string, fit fitter, place relay
 	}
 	if r, ok := w.nearer(place); ok {
 		r.only = only
-		if b, err := bindAt(ctx, r, name, fit); err == nil || ctx.Err() != nil {
+		soon, cancel := context.WithTimeout(ctx, nearerTimeout)
+		b, err := bindAt(soon, r, name, fit)
+		cancel()
+		if err == nil || ctx.Err() != nil {
 			return b, err
 		}
 	}

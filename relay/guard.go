@@ -67,8 +67,8 @@ func (g *guard) mayAnnounce(ctx *fasthttp.RequestCtx) error {
 	switch {
 	case g.announce.set && !g.announce.shows(&ctx.Request.Header):
 		return errToken
-	case !g.announce.set && !fromHere(ctx.RemoteAddr()):
-		return &ipc.Error{Code: ipc.CodeDenied, Message: "servers announce from the relay's own host only, unless it has a token for them (--announce-token)"}
+	case !g.announce.set && !fromHere(ctx.RemoteAddr(), ctx.LocalAddr()):
+		return &ipc.Error{Code: ipc.CodeDenied, Message: "servers announce from the relay's own host only, unless it has a token for them (--announce-token-file)"}
 	}
 	return nil
 }
@@ -87,9 +87,12 @@ func (g *guard) mayTell(ctx *fasthttp.RequestCtx) error {
 // errToken is answered with 401.
 var errToken = &ipc.Error{Code: ipc.CodeDenied, Message: "the relay wants a token: send Authorization: Bearer TOKEN (C2_TOKEN)"}
 
-func fromHere(addr net.Addr) bool {
-	tcp, ok := addr.(*net.TCPAddr)
-	return ok && tcp.IP.IsLoopback()
+// fromHere tells whether a connection comes from this host: who connects to an address of his own host has that very address,
+// which no other host has.
+func fromHere(remote, local net.Addr) bool {
+	from, ok := remote.(*net.TCPAddr)
+	to, known := local.(*net.TCPAddr)
+	return ok && (from.IP.IsLoopback() || known && from.IP.Equal(to.IP))
 }
 
 // checkOrigin keeps pages of other origins from calling through their reader's browser, which reaches what they do not. The relay
