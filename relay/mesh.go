@@ -245,9 +245,8 @@ func (m *mesh) resolve(ctx context.Context, relayURL string) (string, error) {
 }
 
 func (m *mesh) fetch(ctx context.Context, relayURL string, q gossip.Query) ([]byte, error) {
-	query := url.Values{"incarnation": {strconv.FormatUint(q.Incarnation, 10)}, "since": {strconv.FormatUint(q.Since, 10)}}
 	return m.ask(ctx, question{
-		verb: http.MethodGet, url: base(relayURL) + relayapi.PathTable + "?" + query.Encode(), token: m.call, limit: m.tableBytes(),
+		verb: http.MethodGet, url: base(relayURL) + relayapi.PathTable + "?" + q.Encode(), token: m.call, limit: m.tableBytes(),
 	})
 }
 
@@ -285,16 +284,14 @@ func (r *Relay) serveTable(ctx *fasthttp.RequestCtx, verb string, query []byte) 
 	return nil
 }
 
-func parseQuery(query []byte) (q gossip.Query, err error) {
+func parseQuery(query []byte) (gossip.Query, error) {
 	values, err := url.ParseQuery(string(query))
+	var q gossip.Query
 	if err == nil {
-		q.Incarnation, err = strconv.ParseUint(values.Get("incarnation"), 10, 64)
-	}
-	if err == nil {
-		q.Since, err = strconv.ParseUint(values.Get("since"), 10, 64)
+		q, err = gossip.ParseQuery(values.Get("incarnation"), values.Get("since"))
 	}
 	if err != nil {
-		return q, &ipc.Error{Code: ipc.CodeInvalid, Message: fmt.Sprintf("query %.80q: want incarnation=N&since=N", query)}
+		return q, &ipc.Error{Code: ipc.CodeInvalid, Message: err.Error()}
 	}
 	return q, nil
 }
@@ -309,7 +306,11 @@ func (r *Relay) takeTable(ctx *fasthttp.RequestCtx) error {
 		return err
 	}
 	if err := r.mesh.members.Receive(body); err != nil {
-		return &ipc.Error{Code: ipc.CodeInvalid, Message: err.Error()}
+		code := ipc.CodeInvalid
+		if errors.Is(err, gossip.ErrUnknown) {
+			code = ipc.CodeStale
+		}
+		return &ipc.Error{Code: code, Message: err.Error()}
 	}
 	ctx.SetStatusCode(fasthttp.StatusNoContent)
 	return nil
@@ -389,7 +390,7 @@ func (r *Relay) members() relayapi.Members {
 			ID: m.ID, URL: m.URL, Gossip: m.Gossip, Status: string(m.Status), Version: m.Version, Routes: m.Routes, RTT: m.RTT.Seconds(),
 		}
 		if m.Incarnation > 0 {
-			one.Incarnation = strconv.FormatUint(m.Incarnation, 10)
+			one.Incarnation = strconv.FormatUint(m.Incarnation, 16)
 		}
 		list.Members = append(list.Members, one)
 	}
