@@ -2,6 +2,7 @@ package c2
 
 import (
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -42,6 +43,29 @@ func parseRelayURL(text string) (string, error) {
 		return "", newError(CodeInvalid, "relay %q: want http://host:port or https://host:port, and nothing behind it", redacted(u, text))
 	}
 	return strings.ToLower(u.Scheme + "://" + u.Host), nil
+}
+
+// maxRelays bounds how many relays a list may have.
+const maxRelays = 16
+
+// parseRelayURLs reads the URLs of relays, with commas between them, each once. Empty is none.
+func parseRelayURLs(text string) (urls []string, err error) {
+	if text == "" {
+		return nil, nil
+	}
+	for one := range strings.SplitSeq(text, ",") {
+		url, err := parseRelayURL(strings.TrimSpace(one))
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(urls, url) {
+			urls = append(urls, url)
+		}
+	}
+	if len(urls) > maxRelays {
+		return nil, newError(CodeInvalid, "%d relays: want at most %d; those of a mesh know of each other", len(urls), maxRelays)
+	}
+	return urls, nil
 }
 
 func isRelayURL(u *url.URL) bool {

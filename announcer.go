@@ -47,7 +47,7 @@ const (
 
 // announceLocked tells the relay, if there is one, that the resources have changed. It does not wait for it.
 func (n *Node) announceLocked() {
-	if n.settings.relay == "" || n.server == nil {
+	if len(n.settings.relays) == 0 || n.server == nil {
 		return
 	}
 	if n.announcer == nil {
@@ -65,7 +65,7 @@ func newAnnouncer(n *Node) *announcer {
 	path, _ := ipc.SocketPath(n.address) // where it listens
 	ctx, cancel := context.WithCancel(context.Background())
 	a := &announcer{
-		node: n, relay: relay{node: n, url: n.settings.relay}, address: ipc.Scheme + path, instance: hex.EncodeToString(instance[:]),
+		node: n, relay: relay{node: n, url: n.settings.relays[0]}, address: ipc.Scheme + path, instance: hex.EncodeToString(instance[:]),
 		changes: make(chan struct{}, 1), cancel: cancel, done: make(chan struct{}),
 	}
 	n.http.acquire()

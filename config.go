@@ -38,7 +38,7 @@ type settings struct {
 	maxPayload   int64
 	memory       MemoryConfig
 	polling      time.Duration
-	relay        string      // empty: there is none
+	relays       []string    // URLs; empty: there is none
 	token        string      // empty: there is none
 	tls          *tls.Config // nil: the defaults
 	logger       zerolog.Logger
@@ -64,7 +64,7 @@ func (c *nodeConfig) resolve() (settings, error) {
 	}
 	s.memory = r.memory(c.memory, c.sharing)
 	s.polling = setting(&r, c.polling, "C2_IPC_POLL", ipc.DefaultPoll, "a duration like 50us, or 0 for none", parseDuration)
-	s.relay = r.relay(c.relay)
+	s.relays = r.relays(c.relay)
 	s.token = r.token(c.token)
 	s.tls = r.tls(c.tls)
 	level := fromVariable(&r, "C2_LOG_LEVEL", zerolog.WarnLevel, "debug, info, warn, error or disabled", parseLevel)
@@ -139,25 +139,22 @@ func (r *resolver) checkAddress(source, address string) {
 	}
 }
 
-// relay finds the URL of the node's relay. Empty is none.
-func (r *resolver) relay(option *string) string {
+// relays finds the URLs of the node's relays.
+func (r *resolver) relays(option *string) []string {
 	variable, _ := r.lookup("C2_RELAY")
-	url := r.relayURL("C2_RELAY", variable)
+	urls := r.relayURLs("C2_RELAY", variable)
 	if option != nil {
-		url = r.relayURL("RelayURL", *option)
+		urls = r.relayURLs("RelayURL", *option)
 	}
-	return url
+	return urls
 }
 
-func (r *resolver) relayURL(source, text string) string {
-	if text == "" {
-		return ""
-	}
-	url, err := parseRelayURL(text)
+func (r *resolver) relayURLs(source, text string) []string {
+	urls, err := parseRelayURLs(text)
 	if err != nil {
 		r.faults = append(r.faults, fmt.Errorf("%s: %s", source, err.(*Error).Message))
 	}
-	return url
+	return urls
 }
 
 // token finds what the node shows to relays. A fault does not print it.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -134,6 +135,8 @@ func TestSettingsThatAreWrong(t *testing.T) {
 			"SharedMemory.ConnBytes: want more, or 0":    c2.SharedMemory(c2.MemoryConfig{ConnBytes: -1}),
 			"a name has 1 to 64 characters":              c2.Address("ipc://"),
 			`RelayURL: relay "ipc://x": want http://`:    c2.RelayURL("ipc://x"),
+			`RelayURL: relay "": want http://`:           c2.RelayURL("http://a:1,"),
+			"RelayURL: 17 relays: want at most 16":       c2.RelayURL(manyRelays(17)),
 			"Token: want letters, digits":                c2.Token("two\nlines"),
 			"use a shorter one":                          c2.Address("ipc:///" + strings.Repeat("x", 200)),
 			"want ipc://name or ipc:///abs/path.sock":    c2.Address("thread://"),
@@ -575,4 +578,13 @@ func TestSharedMemorySettings(t *testing.T) {
 			}
 		})
 	}
+}
+
+// manyRelays is a list of so many URLs.
+func manyRelays(n int) string {
+	urls := make([]string, n)
+	for i := range urls {
+		urls[i] = "http://relay-" + strconv.Itoa(i)
+	}
+	return strings.Join(urls, ",")
 }

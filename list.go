@@ -39,7 +39,7 @@ func (c *connectConfig) list(ctx context.Context) ([]Descriptor, error) {
 		defer e.release()
 		return e.list(ctx)
 	}
-	there, err := w.(*relayed).relay.list(ctx)
+	there, err := w.(*relayed).list(ctx)
 	if err != nil || c.address != "" {
 		return there, err
 	}

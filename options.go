@@ -110,8 +110,8 @@ func Polling(d time.Duration) NodeOption {
 
 // RelayURL is the relay at which the node announces its resources, for callers anywhere, and which [Connect] asks for what
 // this process does not have: http://host:port or https://host:port. Announcing goes on in the background from the first
-// [Register] on: the relay may start later, and may start again. Environment: C2_RELAY. Default: none, as is the empty
-// string.
+// [Register] on: the relay may start later, and may start again. Several, with commas between them, are for Connect as for
+// [Relay]; the node announces at the first one. Environment: C2_RELAY. Default: none, as is the empty string.
 func RelayURL(url string) NodeOption {
 	return nodeOption(func(c *nodeConfig) { c.relay = &url })
 }
@@ -168,7 +168,9 @@ func At(address string) ConnectOption {
 }
 
 // Relay is the relay to ask where the resource is: http://host:port or https://host:port. Calls leave it out where they can:
-// to another process of this host they go as with its ipc address. Of this and [At] the later one holds. Default: see there.
+// to another process of this host they go as with its ipc address. Several relays of a mesh, with commas between them, are
+// asked in turn, beginning with the one that knew the resource last, until one does: calls go on while one of them does not
+// answer. At most 16. Of this and [At] the later one holds. Default: see there.
 func Relay(url string) ConnectOption {
 	return connectOption(func(c *connectConfig) { c.address, c.relay = url, true })
 }

@@ -36,9 +36,9 @@ const (
 )
 
 // resolve asks where a resource is.
-func (r relay) resolve(ctx context.Context, name string) (*relayapi.Resolution, error) {
+func (r relay) resolve(ctx context.Context, name string, timeout time.Duration) (*relayapi.Resolution, error) {
 	res := new(relayapi.Resolution)
-	err := r.ask(ctx, question{path: relayapi.PathResolve + pathSegment(name), limit: maxResolution}, res)
+	err := r.ask(ctx, question{path: relayapi.PathResolve + pathSegment(name), limit: maxResolution, timeout: timeout}, res)
 	if err == nil && len(res.Candidates) == 0 {
 		err = r.fault(ipc.CodeNotFound, "it names no place where this resource is")
 	}

@@ -8,35 +8,91 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/ctwo-go/c2/internal/relayapi"
 	"github.com/ctwo-go/c2/ipc"
 )
 
-// relayed is the way to the resources that a relay knows of.
-type relayed struct{ relay relay }
-
-// relayed returns the way by the relay of that URL.
-func (n *Node) relayed(url string) *relayed {
-	n.http.acquire()
-	return &relayed{relay{node: n, url: url}}
+// relayed is the way to the resources that any of some relays knows of.
+type relayed struct {
+	node   *Node
+	relays []relay
+	last   atomic.Int32 // which of them led to the resource
 }
 
-func (w *relayed) release() { w.relay.node.http.release() }
-
-// find implements [way]: it asks the relay, and tries the candidates in the order that it gives them.
-func (w *relayed) find(ctx context.Context, name string, fit fitter, failed []relayapi.Place) (*binding, error) {
-	if w.relay.node.isClosed() {
-		return nil, nodeClosed()
+// relayed returns the way by the relays of these URLs, at least one.
+func (n *Node) relayed(urls ...string) *relayed {
+	n.http.acquire()
+	w := &relayed{node: n}
+	for _, url := range urls {
+		w.relays = append(w.relays, relay{node: n, url: url})
 	}
-	found, err := w.relay.resolve(ctx, name)
+	return w
+}
+
+func (w *relayed) release() { w.node.http.release() }
+
+// find implements [way]: it asks one relay after the other until one leads to the resource.
+func (w *relayed) find(ctx context.Context, name string, fit fitter, failed []relayapi.Place) (b *binding, err error) {
+	err = w.each(ctx, func(r relay, timeout time.Duration) error {
+		b, err = r.find(ctx, name, fit, failed, timeout)
+		return err
+	})
+	return b, err
+}
+
+// list lists what the first relay knows that answers.
+func (w *relayed) list(ctx context.Context) (all []Descriptor, err error) {
+	err = w.each(ctx, func(r relay, _ time.Duration) error {
+		all, err = r.list(ctx)
+		return err
+	})
+	return all, err
+}
+
+// each asks the relays, from the last good one on, until there is no error or ctx ends. Each is to answer in the given time.
+func (w *relayed) each(ctx context.Context, ask func(relay, time.Duration) error) (first error) {
+	begin := int(w.last.Load())
+	for i := range w.relays {
+		if w.node.isClosed() {
+			return nodeClosed()
+		}
+		at, timeout := (begin+i)%len(w.relays), askTimeout
+		if i+1 < len(w.relays) {
+			timeout = nearerTimeout
+		}
+		err := ask(w.relays[at], timeout)
+		if err == nil {
+			w.last.Store(int32(at))
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		first = telling(first, err)
+	}
+	return first
+}
+
+// telling is the one of two failures that tells more: what can't be reached tells less than what does not fit.
+func telling(first, second error) error {
+	if first == nil || errors.Is(callError(first), ErrUnavailable) {
+		return second
+	}
+	return first
+}
+
+// find asks the relay, and tries the candidates in the order that it gives them.
+func (r relay) find(ctx context.Context, name string, fit fitter, failed []relayapi.Place, timeout time.Duration) (*binding, error) {
+	found, err := r.resolve(ctx, name, timeout)
 	if err != nil {
 		return nil, err
 	}
 	var first error
 	for _, place := range failedLast(found.Candidates, failed) {
-		b, err := w.bind(ctx, name, fit, place)
+		b, err := r.bind(ctx, name, fit, place)
 		if err == nil {
 			b.place = &place
 			return b, nil
@@ -44,10 +100,7 @@ func (w *relayed) find(ctx context.Context, name string, fit fitter, failed []re
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		// What can't be reached tells less than what does not fit.
-		if first == nil || errors.Is(callError(first), ErrUnavailable) {
-			first = err
-		}
+		first = telling(first, err)
 	}
 	return nil, first
 }
@@ -66,32 +119,31 @@ const nearerTimeout = 2 * time.Second
 
 // bind binds to the resource at one place: without the relay if that is this host, else by the relay that has it, else by
 // the one that was asked.
-func (w *relayed) bind(ctx context.Context, name string, fit fitter, place relayapi.Place) (*binding, error) {
-	if e := w.direct(ctx, place); e != nil {
+func (r relay) bind(ctx context.Context, name string, fit fitter, place relayapi.Place) (*binding, error) {
+	if e := r.direct(ctx, place); e != nil {
 		if b, err := bindAt(ctx, e, name, fit); err == nil {
 			return b, nil
 		}
 	}
 	only, err := parseResourceID(place.ID)
 	if err != nil {
-		return nil, w.relay.fault(ipc.CodeInternal, "%v", err)
+		return nil, r.fault(ipc.CodeInternal, "%v", err)
 	}
-	if r, ok := w.nearer(place); ok {
-		r.only = only
+	if nearer, ok := r.nearer(place); ok {
+		nearer.only = only
 		soon, cancel := context.WithTimeout(ctx, nearerTimeout)
-		b, err := bindAt(soon, r, name, fit)
+		b, err := bindAt(soon, nearer, name, fit)
 		cancel()
 		if err == nil || ctx.Err() != nil {
 			return b, err
 		}
 	}
-	r := w.relay
 	r.only = only
 	return bindAt(ctx, r, name, fit)
 }
 
 // direct returns a connection to the server itself, if it is there at that address, or nil.
-func (w *relayed) direct(ctx context.Context, place relayapi.Place) endpoint {
+func (r relay) direct(ctx context.Context, place relayapi.Place) endpoint {
 	path, err := ipc.SocketPath(place.Address)
 	if err != nil || !strings.HasPrefix(place.Address, ipc.Scheme+"/") {
 		return nil
@@ -99,7 +151,7 @@ func (w *relayed) direct(ctx context.Context, place relayapi.Place) endpoint {
 	if info, err := os.Stat(path); err != nil || info.Mode()&fs.ModeSocket == 0 {
 		return nil
 	}
-	c, err := w.relay.node.client(ipc.Scheme + path)
+	c, err := r.node.client(ipc.Scheme + path)
 	if err != nil {
 		return nil
 	}
@@ -113,10 +165,10 @@ func (w *relayed) direct(ctx context.Context, place relayapi.Place) endpoint {
 
 // nearer is the relay that has the server, if it is another than was asked. Calls that were to be protected on their way
 // are not sent by one without TLS.
-func (w *relayed) nearer(place relayapi.Place) (relay, bool) {
+func (r relay) nearer(place relayapi.Place) (relay, bool) {
 	url, err := parseRelayURL(place.URL)
-	if err != nil || url == w.relay.url || strings.HasPrefix(w.relay.url, "https:") && !strings.HasPrefix(url, "https:") {
+	if err != nil || url == r.url || strings.HasPrefix(r.url, "https:") && !strings.HasPrefix(url, "https:") {
 		return relay{}, false
 	}
-	return relay{node: w.relay.node, url: url}, true
+	return relay{node: r.node, url: url}, true
 }

@@ -36,17 +36,20 @@ func (address) release() {}
 func (c *connectConfig) way(name string) (way, error) {
 	n := c.node
 	if c.address == "" && !c.relay {
-		if n.settings.relay == "" || n.find(name) != nil {
+		if len(n.settings.relays) == 0 || n.find(name) != nil {
 			return address{n, "thread://"}, nil
 		}
-		return n.relayed(n.settings.relay), nil
+		return n.relayed(n.settings.relays...), nil
 	}
 	if c.relay {
-		url, err := parseRelayURL(c.address)
+		urls, err := parseRelayURLs(c.address)
+		if err == nil && len(urls) == 0 {
+			_, err = parseRelayURL(c.address)
+		}
 		if err != nil {
 			return nil, err
 		}
-		return n.relayed(url), nil
+		return n.relayed(urls...), nil
 	}
 	s, at, err := parseAddress(c.address)
 	switch {

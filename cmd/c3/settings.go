@@ -73,7 +73,9 @@ func (s *settings) where(from source) error {
 	flag := s.root.PersistentFlags()
 	if !flag.Changed("relay") && !flag.Changed("at") {
 		for _, lookup := range []func(string) (string, bool){from.env, from.file} {
-			if s.relay, _ = lookup("C2_RELAY"); s.relay == "" {
+			list, _ := lookup("C2_RELAY")
+			s.relay, _, _ = strings.Cut(list, ",") // the others are for programs that go on when it does not answer
+			if s.relay == "" {
 				s.at, _ = lookup("C2_AT")
 			} else if at, ok := lookup("C2_AT"); ok {
 				return fmt.Errorf("C2_RELAY is %s and C2_AT is %s; choose one by --relay or --at", s.relay, at)

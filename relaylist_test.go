@@ -1,0 +1,52 @@
+package c2_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ctwo-go/c2"
+	"github.com/ctwo-go/c2/internal/leaktest"
+)
+
+// TestSeveralRelays: a client with a list of relays finds a resource as long as one of them does that knows it.
+func TestSeveralRelays(t *testing.T) {
+	leaktest.Check(t)
+	a, b, down := newFakeRelay(t), newFakeRelay(t), downRelay(t)
+	a.noHint, b.noHint = true, true
+	list := strings.Join([]string{down.url(), a.url(), " " + b.url()}, ",")
+	client := newNode(t, c2.RelayURL(list))
+	_, err := c2.Connect[Counter](within(t), "counter", c2.On(client))
+	wantError(t, err, c2.ErrNotFound, "counter", "is announced here")
+
+	server := newNode(t, c2.RelayURL(b.url()))
+	register[Counter](t, server, "counter", &counter{n: 1})
+	b.awaitRoute("counter")
+	cnt := connect[Counter](t, client, "counter")
+	value := func(want int) {
+		t.Helper()
+		if n, err := cnt.Value(within(t)); err != nil || n != want {
+			t.Errorf("got %d, %v, want %d", n, err, want)
+		}
+	}
+	value(1)
+	if all, err := c2.List(within(t), c2.On(client), c2.Relay(b.url()+","+a.url())); err != nil || len(all) != 1 {
+		t.Errorf("the list has %v, %v", all, err)
+	}
+
+	shutdown(t, server)
+	b.stop()
+	register[Counter](t, newNode(t, c2.RelayURL(a.url()+","+b.url())), "counter", &counter{n: 2}) // which is announced at a alone
+	a.awaitRoute("counter")
+	eventually(t, "the call goes on by another relay", func() bool { n, err := cnt.Value(within(t)); return err == nil && n == 2 })
+	if asked := a.count("GET", "/v1/resolve/"); asked == 0 {
+		t.Error("the other relay was not asked")
+	}
+	a.stop()
+	begun := time.Now()
+	_, err = cnt.Value(within(t))
+	wantError(t, err, c2.ErrUnavailable, "counter", "relay http://")
+	if took := time.Since(begun); took > 2*time.Second {
+		t.Errorf("a call with no relay took %v", took)
+	}
+}

@@ -1,0 +1,104 @@
+package tests
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/ctwo-go/c2/internal/leaktest"
+)
+
+// TestMeshRollingRestart restarts every relay in turn while clients read: one elsewhere that knows all relays reads what
+// several hosts have, and one on the host of a resource reads that.
+func TestMeshRollingRestart(t *testing.T) {
+	leaktest.Check(t)
+	const relays = 3
+	w, _ := newMesh(t, relays+1, relays)
+	urls := w.hosts[0].url + "," + w.hosts[1].url + "," + w.hosts[2].url
+	clients := map[string]*meshProcess{
+		"common": w.hosts[relays].role([]string{"C2_RELAY=" + urls}, "mesh-client"),
+		"own-0":  w.hosts[0].role(nil, "mesh-client"),
+	}
+	for name, c := range clients {
+		if o := c.ask(t, order{Do: "read", Name: name}); o.Code != "" {
+			t.Fatalf("reading %s: %+v", name, o)
+		}
+	}
+	for _, h := range w.hosts[:relays] {
+		begun := time.Now()
+		h.stopRelay()
+		h.startRelay(w.seeds(relays))
+		w.within(30*time.Second, "all know all again", func() bool { return w.knowAll(relays) })
+		t.Logf("relay %d was restarted and all knew all in %v", h.index, time.Since(begun))
+	}
+	for name, c := range clients {
+		o := c.ask(t, order{Do: "stop", Name: name})
+		t.Logf("%d reads of %s, %d failed", o.Count, name, len(o.Failed))
+		for _, why := range o.Failed {
+			t.Errorf("%s: %s", name, why)
+		}
+		if o.Count < 100 {
+			t.Errorf("there were %d reads of %s only", o.Count, name)
+		}
+	}
+}
+
+// TestMeshMove moves a resource from host to host under a client that writes: it follows, and nothing is written twice.
+func TestMeshMove(t *testing.T) {
+	leaktest.Check(t)
+	const hosts, writes = 3, 600
+	w, servers := newMesh(t, hosts, hosts)
+	c := w.hosts[0].role(nil, "mesh-client")
+	servers[1].ask(t, order{Do: "register", Name: "nomad"})
+	w.within(10*time.Second, "it is known", func() bool { return w.hosts[0].places("nomad") == "r1" })
+
+	at, lost := 1, 0
+	done := make(map[string]bool) // keys that were written, as far as the client knows
+	unsure := make(map[string]bool)
+	for i := range writes {
+		if i%100 == 50 {
+			next := 1 + at%2
+			if i%200 == 50 {
+				servers[at].ask(t, order{Do: "unregister", Name: "nomad"})
+				servers[next].ask(t, order{Do: "register", Name: "nomad"})
+			} else { // for a moment it is at both
+				servers[next].ask(t, order{Do: "register", Name: "nomad"})
+				servers[at].ask(t, order{Do: "unregister", Name: "nomad"})
+			}
+			at = next
+		}
+		key := fmt.Sprintf("key-%d", i)
+		for attempt := 1; ; attempt++ {
+			o := c.ask(t, order{Do: "post", Name: "nomad", Key: key})
+			if o.Code == "" {
+				done[key] = true
+				break
+			}
+			if o.Ran {
+				unsure[key] = true
+				break
+			}
+			lost++
+			if attempt == 400 || o.Code != "not found" && o.Code != "unavailable" {
+				t.Fatalf("write %d, attempt %d: %+v", i, attempt, o)
+			}
+			time.Sleep(5 * time.Millisecond) // a client's pause between attempts
+		}
+	}
+	times := make(map[string]int)
+	for _, s := range servers {
+		for key, n := range s.ask(t, order{Do: "posts"}).All {
+			times[key] += n
+		}
+	}
+	t.Logf("%d writes with 6 moves: %d attempts found nothing, %d may have run", writes, lost, len(unsure))
+	for i := range writes {
+		key := fmt.Sprintf("key-%d", i)
+		if n := times[key]; n > 1 || n == 0 && !unsure[key] {
+			t.Errorf("%s was written %d times; known to be done: %t", key, n, done[key])
+		}
+	}
+	if len(unsure) > 0 {
+		t.Errorf("the outcome of %d writes is unknown, though all servers and relays lived", len(unsure))
+	}
+}
