@@ -1,7 +1,6 @@
 package main
 
 import (
-	_ "embed"
 	"errors"
 	"os"
 	"os/exec"
@@ -13,9 +12,6 @@ import (
 
 	"github.com/ctwo-go/c2/relay"
 )
-
-//go:embed README.md
-var readme string
 
 // step is a command that the README shows, and what it shows that the command prints.
 type step struct{ command, output string }
@@ -78,29 +74,43 @@ func buildC3(t *testing.T) string {
 	return dir
 }
 
+// TestReadme runs the commands that this README shows, and those of the whole project's.
 func TestReadme(t *testing.T) {
-	if out, err := exec.Command("curl", "--help", "all").Output(); err != nil || !strings.Contains(string(out), "--json") {
+	if out, err := exec.CommandContext(t.Context(), "curl", "--help", "all").Output(); err != nil || !strings.Contains(string(out), "--json") {
 		t.Skip("there is no curl of 7.82 or later")
 	}
-	all := steps(readme)
-	if len(all) < 20 {
-		t.Fatalf("the README has %d commands, want its 20", len(all))
+	c3 := buildC3(t)
+	for path, least := range map[string]int{"README.md": 20, "../../README.md": 2} {
+		t.Run(path, func(t *testing.T) {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all := steps(string(text))
+			if len(all) < least {
+				t.Fatalf("%d commands found, want %d", len(all), least)
+			}
+			url := started(t)
+			for _, s := range all {
+				wantShown(t, c3, url, s)
+			}
+		})
 	}
-	const shownURL = "http://127.0.0.1:8080"
-	path := buildC3(t) + string(filepath.ListSeparator) + os.Getenv("PATH")
-	url := started(t)
-	for _, s := range all {
-		command := strings.ReplaceAll(s.command, shownURL, url)
-		cmd := exec.CommandContext(t.Context(), "sh", "-c", command)
-		cmd.Env = append(os.Environ(), "PATH="+path, "C2_RELAY="+url, "no_proxy=127.0.0.1")
-		out, err := cmd.CombinedOutput()
-		if failed := new(exec.ExitError); err != nil && (!errors.As(err, &failed) || failed.ExitCode() < 0) {
-			t.Fatalf("%s: %v", command, err)
-		}
-		got := strings.TrimSpace(strings.ReplaceAll(string(out), "\r", ""))
-		if !pattern(strings.ReplaceAll(s.output, shownURL, url)).MatchString(got) {
-			t.Errorf("$ %s\n%s\n\nThe README shows\n%s", command, got, s.output)
-		}
+}
+
+// wantShown runs a command, with the relay's URL and the directory of c3 for those that are shown.
+func wantShown(t *testing.T, c3, url string, s step) {
+	t.Helper()
+	here := strings.NewReplacer("http://127.0.0.1:8080", url, "bin/c3", "c3")
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", here.Replace(s.command))
+	cmd.Env = append(os.Environ(), "PATH="+c3+string(filepath.ListSeparator)+os.Getenv("PATH"), "C2_RELAY="+url, "no_proxy=127.0.0.1")
+	out, err := cmd.CombinedOutput()
+	if failed := new(exec.ExitError); err != nil && (!errors.As(err, &failed) || failed.ExitCode() < 0) {
+		t.Fatalf("%s: %v", s.command, err)
+	}
+	got := strings.TrimSpace(strings.ReplaceAll(string(out), "\r", ""))
+	if !pattern(here.Replace(s.output)).MatchString(got) {
+		t.Errorf("$ %s\n%s\n\nThe README shows\n%s", s.command, got, s.output)
 	}
 }
 
