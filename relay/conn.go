@@ -124,6 +124,21 @@ func (t *connTable) len() int {
 	return len(t.conns)
 }
 
+// empty waits until there are no connections any more, for d at most.
+func (t *connTable) empty(ctx context.Context, d time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	ticker := time.NewTicker(5 * time.Millisecond)
+	defer ticker.Stop()
+	for t.len() > 0 {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // begin tells that a call runs for c, which end undoes.
 func (c *conn) begin(cancel context.CancelFunc) {
 	c.call.Store(&inFlight{cancel: cancel})

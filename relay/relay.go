@@ -106,6 +106,7 @@ func (r *Relay) Shutdown(ctx context.Context) error {
 	r.leaving.Store(true)
 	r.mesh.leave(ctx) // first: what others still send here is answered meanwhile
 	r.draining.Store(true)
+	r.conns.empty(ctx, farewell)
 	err := r.http.ShutdownWithContext(ctx)
 	if ctx.Err() != nil {
 		r.conns.cancelAll()
@@ -121,6 +122,10 @@ func (r *Relay) Shutdown(ctx context.Context) error {
 	}
 	return err
 }
+
+// farewell is how long callers have to come for their next call and hear that they have to go elsewhere, and that nothing ran. One
+// that called on a connection while that was closed could not know.
+const farewell = 300 * time.Millisecond
 
 // logWriter takes the lines of fasthttp's log, which tell of peers' faults.
 type logWriter struct{ log zerolog.Logger }

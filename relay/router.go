@@ -19,6 +19,9 @@ func (r *Relay) serveHTTP(ctx *fasthttp.RequestCtx) {
 		began = time.Now()
 	}
 	r.route(ctx)
+	if r.leaving.Load() {
+		ctx.SetConnectionClose() // so that nobody calls on a connection that is just being closed
+	}
 	if r.config.AccessLog {
 		r.logAccess(ctx, time.Since(began))
 	}
