@@ -121,7 +121,7 @@ func TestMeshKeys(t *testing.T) {
 		}
 	}
 	stranger.startWithKeys("new")
-	took = w.within(30*time.Second, "a third relay with the new key is in the mesh", func() bool { return inMesh(relays + 1) && stranger.places("own-0") == "r0" })
+	took = w.within(30*time.Second, "a third relay with the new key is in the mesh", func() bool { return inMesh(relays+1) && stranger.places("own-0") == "r0" })
 	t.Logf("a third relay with the new key was in after %v", took)
 }
 
