@@ -170,7 +170,7 @@ func At(address string) ConnectOption {
 // Relay is the relay to ask where the resource is: http://host:port or https://host:port. Calls leave it out where they can:
 // to another process of this host they go as with its ipc address. Several relays of a mesh, with commas between them, are
 // asked in turn, beginning with the one that knew the resource last, until one does: calls go on while one of them does not
-// answer. At most 16. Of this and [At] the later one holds. Default: see there.
+// answer. At most 16. If none finds it, up to three are asked that had it before. Of this and [At] the later one holds. Default: see there.
 func Relay(url string) ConnectOption {
 	return connectOption(func(c *connectConfig) { c.address, c.relay = url, true })
 }

@@ -8,19 +8,21 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/ctwo-go/c2/internal/relayapi"
 	"github.com/ctwo-go/c2/ipc"
 )
 
-// relayed is the way to the resources that any of some relays knows of.
+// relayed is the way to the resources that any of some relays knows of. It belongs to who has its link's turn to bind.
 type relayed struct {
-	node   *Node
-	relays []relay
-	last   atomic.Int32 // which of them led to the resource
+	node    *Node
+	relays  []relay // those that were asked last with success first
+	learned []relay // which had the resource when it was found last; they are asked when the others don't find it
 }
+
+// maxLearned bounds how many relays are asked that were not named.
+const maxLearned = 3
 
 // relayed returns the way by the relays of these URLs, at least one.
 func (n *Node) relayed(urls ...string) *relayed {
@@ -36,11 +38,49 @@ func (w *relayed) release() { w.node.http.release() }
 
 // find implements [way]: it asks one relay after the other until one leads to the resource.
 func (w *relayed) find(ctx context.Context, name string, fit fitter, failed []relayapi.Place) (b *binding, err error) {
-	err = w.each(ctx, func(r relay, timeout time.Duration) error {
-		b, err = r.find(ctx, name, fit, failed, timeout)
+	ask := func(r relay, timeout time.Duration) error {
+		found, err := r.resolve(ctx, name, timeout)
+		if err != nil {
+			return err
+		}
+		if b, err = r.bindOne(ctx, name, fit, failedLast(found.Candidates, failed)); err == nil {
+			w.learn(r, found.Candidates)
+		}
 		return err
-	})
-	return b, err
+	}
+	if err = w.each(ctx, ask); err == nil || ctx.Err() != nil || w.node.isClosed() {
+		return b, err
+	}
+	learned := w.learned
+	w.learned = nil // who does not know it now is not asked again
+	for _, r := range learned {
+		if slices.ContainsFunc(failed, func(p relayapi.Place) bool { return p.URL == r.url }) {
+			continue
+		}
+		e := ask(r, nearerTimeout)
+		if e == nil || ctx.Err() != nil {
+			return b, e
+		}
+		err = telling(err, e)
+	}
+	return nil, err
+}
+
+// learn keeps which relays have a resource: like all of their mesh they can be asked, when the one that said so is not there.
+func (w *relayed) learn(from relay, places []relayapi.Place) {
+	w.learned = nil
+	add := func(r relay) {
+		known := func(k relay) bool { return k.url == r.url }
+		if len(w.learned) < maxLearned && !slices.ContainsFunc(w.relays, known) && !slices.ContainsFunc(w.learned, known) {
+			w.learned = append(w.learned, r)
+		}
+	}
+	add(from)
+	for _, place := range places {
+		if r, ok := from.nearer(place); ok {
+			add(r)
+		}
+	}
 }
 
 // list lists what the first relay knows that answers.
@@ -52,20 +92,19 @@ func (w *relayed) list(ctx context.Context) (all []Descriptor, err error) {
 	return all, err
 }
 
-// each asks the relays, from the last good one on, until there is no error or ctx ends. Each is to answer in the given time.
+// each asks one relay after the other until there is no error or ctx ends. Each is to answer in the given time.
 func (w *relayed) each(ctx context.Context, ask func(relay, time.Duration) error) (first error) {
-	begin := int(w.last.Load())
-	for i := range w.relays {
+	for i, r := range w.relays {
 		if w.node.isClosed() {
 			return nodeClosed()
 		}
-		at, timeout := (begin+i)%len(w.relays), askTimeout
-		if i+1 < len(w.relays) {
+		timeout := askTimeout
+		if i+1 < len(w.relays)+len(w.learned) {
 			timeout = nearerTimeout
 		}
-		err := ask(w.relays[at], timeout)
+		err := ask(r, timeout)
 		if err == nil {
-			w.last.Store(int32(at))
+			w.relays = slices.Concat(w.relays[i:], w.relays[:i])
 			return nil
 		}
 		if ctx.Err() != nil {
@@ -84,14 +123,10 @@ func telling(first, second error) error {
 	return first
 }
 
-// find asks the relay, and tries the candidates in the order that it gives them.
-func (r relay) find(ctx context.Context, name string, fit fitter, failed []relayapi.Place, timeout time.Duration) (*binding, error) {
-	found, err := r.resolve(ctx, name, timeout)
-	if err != nil {
-		return nil, err
-	}
+// bindOne binds to the resource at the first of some places where that can be done.
+func (r relay) bindOne(ctx context.Context, name string, fit fitter, places []relayapi.Place) (*binding, error) {
 	var first error
-	for _, place := range failedLast(found.Candidates, failed) {
+	for _, place := range places {
 		b, err := r.bind(ctx, name, fit, place)
 		if err == nil {
 			b.place = &place

@@ -7,6 +7,7 @@ import (
 
 	"github.com/ctwo-go/c2"
 	"github.com/ctwo-go/c2/internal/leaktest"
+	"github.com/ctwo-go/c2/internal/relayapi"
 )
 
 // TestSeveralRelays: a client with a list of relays finds a resource as long as one of them does that knows it.
@@ -49,4 +50,37 @@ func TestSeveralRelays(t *testing.T) {
 	if took := time.Since(begun); took > 2*time.Second {
 		t.Errorf("a call with no relay took %v", took)
 	}
+}
+
+// TestRelaysThatHadTheResource: a client that was told of one relay finds a resource while that one is away, at another one that
+// had it before; and the error is that of its own relay when that one does not either.
+func TestRelaysThatHadTheResource(t *testing.T) {
+	leaktest.Check(t)
+	home, b, c := newFakeRelay(t), newFakeRelay(t), newFakeRelay(t)
+	b.noHint, c.noHint = true, true
+	atB, atC := newNode(t, c2.RelayURL(b.url())), newNode(t, c2.RelayURL(c.url()))
+	register[Counter](t, atB, "counter", &counter{n: 1})
+	register[Counter](t, atC, "counter", &counter{n: 2})
+	b.awaitRoute("counter")
+	c.awaitRoute("counter")
+	first, second := placesAt(b.url())(b.places("counter")), placesAt(c.url())(c.places("counter"))
+	home.do(func() {
+		home.candidates = func([]relayapi.Place) []relayapi.Place { return append(first[:1:1], second...) }
+	})
+	cnt := connect[Counter](t, newNode(t), "counter", c2.Relay(home.url()))
+	if n, err := cnt.Value(within(t)); n != 1 || err != nil {
+		t.Fatalf("got %d, %v", n, err)
+	}
+	home.stop()
+	b.stop()
+	for range 2 {
+		if n, err := cnt.Value(within(t)); n != 2 || err != nil {
+			t.Errorf("with its own relay and the nearest one away: %d, %v", n, err)
+		}
+	}
+	home.do(func() { home.candidates = nil })
+	home.start()
+	c.stop()
+	_, err := cnt.Value(within(t))
+	wantError(t, err, c2.ErrNotFound, "counter", "is announced here")
 }

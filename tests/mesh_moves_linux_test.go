@@ -8,20 +8,25 @@ import (
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
-// TestMeshRollingRestart restarts every relay in turn while clients read: one elsewhere that knows all relays reads what
-// several hosts have, and one on the host of a resource reads that.
+// TestMeshRollingRestart restarts every relay in turn while clients read: one elsewhere that was told of all relays and
+// one that was told of the first read what several hosts have, and one on the host of a resource reads that.
 func TestMeshRollingRestart(t *testing.T) {
 	leaktest.Check(t)
 	const relays = 3
 	w, _ := newMesh(t, relays+1, relays)
 	urls := w.hosts[0].url + "," + w.hosts[1].url + "," + w.hosts[2].url
-	clients := map[string]*meshProcess{
-		"common": w.hosts[relays].role([]string{"C2_RELAY=" + urls}, "mesh-client"),
-		"own-0":  w.hosts[0].role(nil, "mesh-client"),
+	laptop := w.hosts[relays]
+	clients := []struct {
+		*meshProcess
+		who, reads string
+	}{
+		{laptop.role([]string{"C2_RELAY=" + urls}, "mesh-client"), "told of all", "common"},
+		{laptop.role([]string{"C2_RELAY=" + w.hosts[0].url}, "mesh-client"), "told of one", "common"},
+		{w.hosts[0].role(nil, "mesh-client"), "beside the resource", "own-0"},
 	}
-	for name, c := range clients {
-		if o := c.ask(t, order{Do: "read", Name: name}); o.Code != "" {
-			t.Fatalf("reading %s: %+v", name, o)
+	for _, c := range clients {
+		if o := c.ask(t, order{Do: "read", Name: c.reads}); o.Code != "" {
+			t.Fatalf("%s, reading %s: %+v", c.who, c.reads, o)
 		}
 	}
 	for _, h := range w.hosts[:relays] {
@@ -31,14 +36,14 @@ func TestMeshRollingRestart(t *testing.T) {
 		w.within(30*time.Second, "all know all again", func() bool { return w.knowAll(relays) })
 		t.Logf("relay %d was restarted and all knew all in %v", h.index, time.Since(begun))
 	}
-	for name, c := range clients {
-		o := c.ask(t, order{Do: "stop", Name: name})
-		t.Logf("%d reads of %s, %d failed", o.Count, name, len(o.Failed))
+	for _, c := range clients {
+		o := c.ask(t, order{Do: "stop"})
+		t.Logf("%s: %d reads of %s, %d failed", c.who, o.Count, c.reads, len(o.Failed))
 		for _, why := range o.Failed {
-			t.Errorf("%s: %s", name, why)
+			t.Errorf("%s: %s", c.who, why)
 		}
 		if o.Count < 100 {
-			t.Errorf("there were %d reads of %s only", o.Count, name)
+			t.Errorf("%s: there were %d reads only", c.who, o.Count)
 		}
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -67,17 +66,6 @@ func newWorld(t *testing.T, n int) *world {
 		w.hosts = append(w.hosts, w.newHost(i, fmt.Sprintf("c2-%d-%d-%d", os.Getpid(), number, i)))
 	}
 	return w
-}
-
-// buildC3 builds the command.
-func buildC3(t testing.TB, dir string) string {
-	t.Helper()
-	path := filepath.Join(dir, "c3")
-	out, err := exec.Command("go", "build", "-buildvcs=false", "-o", path, "github.com/ctwo-go/c2/cmd/c3").CombinedOutput()
-	if err != nil {
-		t.Fatalf("building c3: %v\n%s", err, out)
-	}
-	return path
 }
 
 func (w *world) must(err error) {
@@ -152,12 +140,6 @@ func (h *meshHost) command(program string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// meshProcess is a process on a host.
-type meshProcess struct {
-	*child
-	in io.Writer
-}
-
 // launch starts a process on the host, which ends with the test at the latest.
 func (h *meshHost) launch(cmd *exec.Cmd) *meshProcess {
 	h.world.Helper()
@@ -188,23 +170,6 @@ func (h *meshHost) server(names ...string) *meshProcess {
 	h.world.Helper()
 	env := []string{"C2_ADDRESS=ipc://server"}
 	return h.role(env, "mesh-server", append([]string{fmt.Sprintf("server-%d", h.index)}, names...)...)
-}
-
-// ask has a role do something, and returns what it says.
-func (p *meshProcess) ask(t testing.TB, o order) order {
-	t.Helper()
-	text, err := json.Marshal(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := p.in.Write(append(text, '\n')); err != nil {
-		t.Fatal(err)
-	}
-	var answer order
-	if err := json.Unmarshal([]byte(p.line(t)), &answer); err != nil {
-		t.Fatal(err)
-	}
-	return answer
 }
 
 // startRelay starts the host's relay, and does not wait for it.

@@ -1,0 +1,61 @@
+package tests
+
+import (
+	"encoding/json"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// buildC3 builds the command.
+func buildC3(t testing.TB, dir string) string {
+	t.Helper()
+	path := filepath.Join(dir, "c3")
+	out, err := exec.Command("go", "build", "-buildvcs=false", "-o", path, "github.com/ctwo-go/c2/cmd/c3").CombinedOutput()
+	if err != nil {
+		t.Fatalf("building c3: %v\n%s", err, out)
+	}
+	return path
+}
+
+// meshProcess is a process that is told what to do.
+type meshProcess struct {
+	*child
+	in io.Writer
+}
+
+// ask has a role do something, and returns what it says.
+func (p *meshProcess) ask(t testing.TB, o order) order {
+	t.Helper()
+	p.tell(t, o)
+	return p.hear(t)
+}
+
+// tell has a role do something.
+func (p *meshProcess) tell(t testing.TB, o order) {
+	t.Helper()
+	text, err := json.Marshal(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.in.Write(append(text, '\n')); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// hear waits for what a role says to what it was told.
+func (p *meshProcess) hear(t testing.TB) (answer order) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(p.line(t)), &answer); err != nil {
+		t.Fatal(err)
+	}
+	return answer
+}
+
+// startObeying starts a child that obeys.
+func startObeying(t testing.TB, role string, args ...string) *meshProcess {
+	t.Helper()
+	c := start(t, role, args...)
+	return &meshProcess{c, c.stdin.(io.Writer)}
+}
