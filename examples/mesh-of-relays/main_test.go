@@ -9,10 +9,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
 // TestRun runs the script: a read must not go unanswered for long, whatever is killed, and at the end all must be well.
 func TestRun(t *testing.T) {
+	leaktest.Check(t)
 	if testing.Short() {
 		t.Skip("it takes 15 seconds")
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ctwo-go/c2"
+	"github.com/ctwo-go/c2/internal/leaktest"
 	"github.com/ctwo-go/c2/relay"
 )
 
@@ -89,6 +90,7 @@ func startServer(t *testing.T, dir, url string) {
 }
 
 func TestScript(t *testing.T) {
+	leaktest.Check(t)
 	python := interpreter(t)
 	cmd := exec.CommandContext(t.Context(), python, "wind.py", windAt(t))
 	cmd.Env = append(os.Environ(), "PYTHONIOENCODING=utf-8", "no_proxy=127.0.0.1")

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ctwo-go/c2/internal/leaktest"
 	"github.com/ctwo-go/c2/relay"
 )
 
@@ -49,6 +50,7 @@ func socketsIn(t *testing.T) {
 }
 
 func TestAll(t *testing.T) {
+	leaktest.Check(t)
 	socketsIn(t)
 	out, err := program(t).CombinedOutput()
 	if err != nil {
@@ -79,6 +81,7 @@ func TestAll(t *testing.T) {
 }
 
 func TestWithoutServer(t *testing.T) {
+	leaktest.Check(t)
 	socketsIn(t)
 	hub, err := startRelay("127.0.0.1:0", relay.Config{})
 	if err != nil {

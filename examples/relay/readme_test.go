@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/ctwo-go/c2/internal/leaktest"
 	"github.com/ctwo-go/c2/relay"
 )
 
@@ -76,6 +77,7 @@ func buildC3(t *testing.T) string {
 
 // TestReadme runs the commands that this README shows, and those of the whole project's.
 func TestReadme(t *testing.T) {
+	leaktest.Check(t)
 	if out, err := exec.CommandContext(t.Context(), "curl", "--help", "all").Output(); err != nil || !strings.Contains(string(out), "--json") {
 		t.Skip("there is no curl of 7.82 or later")
 	}
