@@ -2,15 +2,12 @@ package main
 
 import (
 	"context"
-	_ "embed"
-	"encoding/csv"
 	"errors"
 	"os"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/ctwo-go/c2"
+	"github.com/ctwo-go/c2/examples/internal/wind"
 )
 
 // Wind is the contract: a plain interface. It is all that the client knows of the resource.
@@ -45,25 +42,9 @@ type field struct {
 	points []Point
 }
 
-//go:embed windvectors.csv
-var windvectors string
-
 func loadField() (*field, error) {
-	rows, err := csv.NewReader(strings.NewReader(windvectors)).ReadAll()
-	if err != nil {
-		return nil, err
-	}
-	f := &field{}
-	for _, row := range rows[1:] {
-		var v [5]float64 // longitude, latitude, dir, dirCat, speed
-		for i, text := range row {
-			if v[i], err = strconv.ParseFloat(text, 64); err != nil {
-				return nil, err
-			}
-		}
-		f.points = append(f.points, Point{v[0], v[1], v[2], v[4]})
-	}
-	return f, nil
+	points, err := wind.Read[Point]()
+	return &field{points: points}, err
 }
 
 func (f *field) Summary(context.Context) (Summary, error) {
