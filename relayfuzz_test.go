@@ -23,16 +23,23 @@ func FuzzRelayURL(f *testing.F) {
 	for _, s := range []string{"http://host:8080", "https://[::1]:80", "http://a:b@c/d?e#f", "http://host:99999", "HTTP://H", "http:host"} {
 		f.Add(s)
 	}
+	f.Add("http://a, https://b ")
 	f.Fuzz(func(t *testing.T, text string) {
 		_, err := c2.NewNode(c2.RelayURL(text), c2.Logger(zerolog.Nop()))
 		if err != nil || text == "" {
 			return
 		}
-		u, err := url.Parse(text)
-		if err != nil || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
-			t.Errorf("%q is taken: %+v, %v", text, u, err)
+		for one := range strings.SplitSeq(text, ",") {
+			checkRelayURL(t, strings.TrimSpace(one))
 		}
 	})
+}
+
+func checkRelayURL(t *testing.T, text string) {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+		t.Errorf("%q is taken: %+v, %v", text, u, err)
+	}
 }
 
 // FuzzRelayAnswers has a relay say anything. Connecting and calling end, with an *Error or without.
