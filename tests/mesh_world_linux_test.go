@@ -101,12 +101,20 @@ func (w *world) newHost(i int, namespace string) *meshHost {
 	var err error
 	h.log, err = os.Create(h.path("log"))
 	w.must(err)
+	if out, err := h.command("true").Output(); err != nil {
+		h.log.Close()
+		text, _ := os.ReadFile(h.path("log"))
+		w.Skipf("no processes can be started on hosts here: %v: %s%s", err, out, text)
+	}
 	h.http = &http.Client{Transport: &http.Transport{DialContext: h.dial}, Timeout: 5 * time.Second}
 	w.Cleanup(func() {
 		h.http.CloseIdleConnections()
 		h.log.Close()
+		text, err := os.ReadFile(h.path("log"))
+		if at := bytes.Index(text, []byte("DATA RACE")); err != nil || at >= 0 {
+			w.Errorf("host %d: %v\n%s", i, err, text[max(at, 0):min(len(text), max(at, 0)+8000)])
+		}
 		if w.Failed() {
-			text, _ := os.ReadFile(h.path("log"))
 			w.Logf("the log of host %d:\n%s", i, text[max(0, len(text)-8000):])
 		}
 	})
