@@ -8,12 +8,12 @@ import (
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
-// TestMeshRollingRestart restarts every relay in turn while clients read: one elsewhere that was told of all relays and
+// meshRollingRestart restarts every relay in turn while clients read: one elsewhere that was told of all relays and
 // one that was told of the first read what several hosts have, and one on the host of a resource reads that.
-func TestMeshRollingRestart(t *testing.T) {
+func meshRollingRestart(t *testing.T, c3 string) {
 	leaktest.Check(t)
 	const relays = 3
-	w, _ := newMesh(t, relays+1, relays)
+	w, _ := newMesh(t, c3, relays+1, relays)
 	urls := w.hosts[0].url + "," + w.hosts[1].url + "," + w.hosts[2].url
 	laptop := w.hosts[relays]
 	clients := []struct {
@@ -48,11 +48,11 @@ func TestMeshRollingRestart(t *testing.T) {
 	}
 }
 
-// TestMeshMove moves a resource from host to host under a client that writes: it follows, and nothing is written twice.
-func TestMeshMove(t *testing.T) {
+// meshMove moves a resource from host to host under a client that writes: it follows, and nothing is written twice.
+func meshMove(t *testing.T, c3 string) {
 	leaktest.Check(t)
 	const hosts, writes = 3, 600
-	w, servers := newMesh(t, hosts, hosts)
+	w, servers := newMesh(t, c3, hosts, hosts)
 	c := w.hosts[0].role(nil, "mesh-client")
 	servers[1].ask(t, order{Do: "register", Name: "nomad"})
 	w.within(10*time.Second, "it is known", func() bool { return w.hosts[0].places("nomad") == "r1" })
@@ -108,12 +108,12 @@ func TestMeshMove(t *testing.T) {
 	}
 }
 
-// TestMeshWrites ends relays, with and without a word, while a client writes what two hosts have: whatever it is told was
+// meshWrites ends relays, with and without a word, while a client writes what two hosts have: whatever it is told was
 // written is there once, and what it is told is unknown at most once.
-func TestMeshWrites(t *testing.T) {
+func meshWrites(t *testing.T, c3 string) {
 	leaktest.Check(t)
 	const hosts = 3
-	w, servers := newMesh(t, hosts, hosts)
+	w, servers := newMesh(t, c3, hosts, hosts)
 	for _, s := range servers[1:] {
 		s.ask(t, order{Do: "register", Name: "ledger"})
 	}

@@ -8,6 +8,9 @@ import (
 	"testing"
 )
 
+// promptRace has programs with the race detector end without the second that they wait for races to be found.
+const promptRace = "GORACE=atexit_sleep_ms=10"
+
 // buildC3 builds the command, with the race detector where the tests have it.
 func buildC3(t testing.TB, dir string) string {
 	t.Helper()
