@@ -69,7 +69,7 @@ type localRelay struct {
 func startLocal(t *testing.T, c3, dir, bind string, flags ...string) *localRelay {
 	t.Helper()
 	cmd := exec.Command(c3, append([]string{"relay", "--bind", bind, "--gossip-bind", "127.0.0.1:0"}, flags...)...)
-	cmd.Env = append(os.Environ(), "XDG_RUNTIME_DIR="+dir, "C2_LOG_LEVEL=info")
+	cmd.Env = append(os.Environ(), "XDG_RUNTIME_DIR="+dir, "C2_LOG_LEVEL=info", promptRace)
 	cmd.Dir = dir
 	stdin, err := cmd.StdinPipe()
 	if err != nil {

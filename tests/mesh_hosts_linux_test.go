@@ -9,11 +9,11 @@ import (
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
-// TestMeshHosts has relays start before their seeds, and everybody call what is anywhere.
-func TestMeshHosts(t *testing.T) {
+// meshHosts has relays start before their seeds, and everybody call what is anywhere.
+func meshHosts(t *testing.T, c3 string) {
 	leaktest.Check(t)
 	const relays = 4
-	w := newWorld(t, relays+1)
+	w := newWorld(t, c3, relays+1)
 	laptop := w.hosts[relays]
 	for i := relays - 1; i >= 0; i-- { // each with seeds that are not there yet
 		w.hosts[i].startRelay(w.seeds(i + 1)[:], "--gossip-bind", w.hosts[i].addr.String()+":7946")

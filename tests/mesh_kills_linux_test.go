@@ -11,9 +11,9 @@ import (
 
 // newMesh is a world whose first hosts have a relay and a server, with all routes everywhere. The server on host N has "own-N"
 // and "common".
-func newMesh(t *testing.T, hosts, relays int, flags ...string) (w *world, servers []*meshProcess) {
+func newMesh(t *testing.T, c3 string, hosts, relays int, flags ...string) (w *world, servers []*meshProcess) {
 	t.Helper()
-	w = newWorld(t, hosts)
+	w = newWorld(t, c3, hosts)
 	for _, h := range w.hosts[:relays] {
 		h.startRelay(append(flags, w.seeds(relays))...)
 	}
@@ -24,11 +24,11 @@ func newMesh(t *testing.T, hosts, relays int, flags ...string) (w *world, server
 	return w, servers
 }
 
-// TestMeshKills kills relays and servers: what they had is gone everywhere soon, and comes back with them.
-func TestMeshKills(t *testing.T) {
+// meshKills kills relays and servers: what they had is gone everywhere soon, and comes back with them.
+func meshKills(t *testing.T, c3 string) {
 	leaktest.Check(t)
 	const relays = 3
-	w, servers := newMesh(t, relays, relays)
+	w, servers := newMesh(t, c3, relays, relays)
 	others := w.hosts[:2]
 	gone := func() bool {
 		return w.all(len(others), func(h *meshHost) bool { return h.places("own-2") == "" && h.places("common") != "" && h.alive() == 2 })
@@ -71,11 +71,11 @@ func TestMeshKills(t *testing.T) {
 	t.Logf("all knew all %v after its start", took)
 }
 
-// TestMeshParts takes the link between two halves of a mesh away, and gives it back.
-func TestMeshParts(t *testing.T) {
+// meshParts takes the link between two halves of a mesh away, and gives it back.
+func meshParts(t *testing.T, c3 string) {
 	leaktest.Check(t)
 	const relays = 4
-	w, _ := newMesh(t, relays, relays)
+	w, _ := newMesh(t, c3, relays, relays)
 	far := map[*meshHost]*meshHost{w.hosts[0]: w.hosts[2], w.hosts[1]: w.hosts[3], w.hosts[2]: w.hosts[0], w.hosts[3]: w.hosts[1]}
 	clients := make(map[*meshHost]*meshProcess)
 	for h, f := range far {

@@ -12,12 +12,12 @@ import (
 	"github.com/ctwo-go/c2/internal/relayapi"
 )
 
-// TestMeshBadLinks loses a tenth of all packets, and delays them: the mesh converges, calls work, and of two places of a name
+// meshBadLinks loses a tenth of all packets, and delays them: the mesh converges, calls work, and of two places of a name
 // the nearer one is first when the relays have measured how far they are.
-func TestMeshBadLinks(t *testing.T) {
+func meshBadLinks(t *testing.T, c3 string) {
 	leaktest.Check(t)
 	const relays = 3
-	w := newWorld(t, relays+1)
+	w := newWorld(t, c3, relays+1)
 	near, far, laptop := w.hosts[1], w.hosts[2], w.hosts[relays]
 	link := func(a, b *meshHost, delay time.Duration) {
 		w.wire.between(a.addr, b.addr, func(l *line) { l.delay, l.loss = delay, 0.1 })
@@ -78,12 +78,12 @@ func (h *meshHost) measured() int {
 	return 0
 }
 
-// TestMeshKeys has relays with keys: one with another key, or with none, does not get in, and keys are changed by restarting
+// meshKeys has relays with keys: one with another key, or with none, does not get in, and keys are changed by restarting
 // relays with the new one beside the old one.
-func TestMeshKeys(t *testing.T) {
+func meshKeys(t *testing.T, c3 string) {
 	leaktest.Check(t)
 	const relays = 2
-	w := newWorld(t, relays+1)
+	w := newWorld(t, c3, relays+1)
 	stranger := w.hosts[relays]
 	for _, h := range w.hosts[:relays] {
 		h.startWithKeys("old")

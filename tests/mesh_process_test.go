@@ -8,11 +8,18 @@ import (
 	"testing"
 )
 
-// buildC3 builds the command.
+// promptRace has programs with the race detector end without the second that they wait for races to be found.
+const promptRace = "GORACE=atexit_sleep_ms=10"
+
+// buildC3 builds the command, with the race detector where the tests have it.
 func buildC3(t testing.TB, dir string) string {
 	t.Helper()
 	path := filepath.Join(dir, "c3")
-	out, err := exec.Command("go", "build", "-buildvcs=false", "-o", path, "github.com/ctwo-go/c2/cmd/c3").CombinedOutput()
+	args := []string{"build", "-buildvcs=false", "-o", path}
+	if raceEnabled {
+		args = append(args, "-race")
+	}
+	out, err := exec.Command("go", append(args, "github.com/ctwo-go/c2/cmd/c3")...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("building c3: %v\n%s", err, out)
 	}

@@ -10,7 +10,6 @@ import (
 	"os"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -158,8 +157,11 @@ type meshCaller struct {
 	proxies map[string]Tally
 	stop    context.CancelFunc
 	ended   chan struct{}
-	count   atomic.Int64
-	failed  []string
+
+	// These belong to who calls again and again, and then to who stopped him.
+	count  int
+	failed []string
+	wrote  map[string]int // 1 for a key that was posted, 0 for one that may have been
 }
 
 // meshClient is a child that calls what the relay of its environment knows.
@@ -181,7 +183,7 @@ func (c *meshCaller) do(o *order) {
 	if o.Do == "stop" {
 		c.stop()
 		<-c.ended
-		o.Count, o.Failed = int(c.count.Load()), c.failed
+		o.Count, o.Failed, o.All = c.count, c.failed, c.wrote
 		return
 	}
 	t, err := c.proxy(ctx, o.Name)
@@ -195,7 +197,13 @@ func (c *meshCaller) do(o *order) {
 	case "post":
 		o.Count, err = t.Post(ctx, o.Key)
 	case "read":
-		c.read(t)
+		c.again(func(int) error {
+			_, err := t.Where(context.Background())
+			return err
+		})
+	case "write":
+		c.wrote = make(map[string]int)
+		c.again(func(i int) error { return c.write(t, fmt.Sprintf("again-%d", i)) })
 	case "forget":
 		err = c2.Close(t)
 		delete(c.proxies, o.Name)
@@ -214,22 +222,39 @@ func (c *meshCaller) proxy(ctx context.Context, name string) (Tally, error) {
 	return t, err
 }
 
-// read reads again and again until it is told to stop.
-func (c *meshCaller) read(t Tally) {
+// again does something again and again until it is told to stop.
+func (c *meshCaller) again(do func(i int) error) {
 	ctx, stop := context.WithCancel(context.Background())
-	c.stop, c.ended, c.failed = stop, make(chan struct{}), nil
-	c.count.Store(0)
+	c.stop, c.ended, c.failed, c.count = stop, make(chan struct{}), nil, 0
 	go func() {
 		defer close(c.ended)
-		for ctx.Err() == nil {
-			_, err := t.Where(context.Background())
-			if err != nil && len(c.failed) < 20 {
+		for ; ctx.Err() == nil; c.count++ {
+			if err := do(c.count); err != nil && len(c.failed) < 20 {
 				o := new(order)
 				o.fail(err)
-				c.failed = append(c.failed, fmt.Sprintf("read %d: %s, may have run: %t: %s", c.count.Load(), o.Code, o.Ran, o.Text))
+				c.failed = append(c.failed, fmt.Sprintf("call %d: %s, may have run: %t: %s", c.count, o.Code, o.Ran, o.Text))
 			}
-			c.count.Add(1)
-			time.Sleep(time.Millisecond) // so that it is a reader, and not a load
+			time.Sleep(time.Millisecond) // so that it is a caller, and not a load
 		}
 	}()
+}
+
+// write posts a key, and tries again for as long as the error says that nothing ran.
+func (c *meshCaller) write(t Tally, key string) error {
+	for begun := time.Now(); ; {
+		_, err := t.Post(context.Background(), key)
+		o := new(order)
+		o.fail(err)
+		switch {
+		case err == nil:
+			c.wrote[key] = 1
+			return nil
+		case o.Ran:
+			c.wrote[key] = 0
+			return err
+		case time.Since(begun) > 20*time.Second:
+			return err
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
 }

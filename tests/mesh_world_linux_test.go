@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ctwo-go/c2/internal/leaktest"
 	"github.com/ctwo-go/c2/internal/relayapi"
 )
 
@@ -46,18 +47,38 @@ type meshHost struct {
 // worlds tells those of one process from each other.
 var worlds atomic.Int32
 
-// newWorld makes hosts on which nothing runs. It skips the test where that can't be done.
-func newWorld(t *testing.T, n int) *world {
-	t.Helper()
+// TestMesh has meshes of relays, each with hosts of its own.
+func TestMesh(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes seconds, and namespaces")
+		t.Skip("takes a minute, and network namespaces")
 	}
+	leaktest.Check(t)
+	c3 := buildC3(t, t.TempDir())
+	for _, x := range []struct {
+		name string
+		test func(t *testing.T, c3 string)
+	}{
+		{"Hosts", meshHosts},
+		{"Kills", meshKills},
+		{"Parts", meshParts},
+		{"BadLinks", meshBadLinks},
+		{"Keys", meshKeys},
+		{"RollingRestart", meshRollingRestart},
+		{"Move", meshMove},
+		{"Writes", meshWrites},
+	} {
+		t.Run(x.name, func(t *testing.T) { x.test(t, c3) })
+	}
+}
+
+// newWorld makes hosts on which nothing runs. It skips the test where that can't be done.
+func newWorld(t *testing.T, c3 string, n int) *world {
+	t.Helper()
 	if _, err := exec.LookPath("ip"); err != nil {
 		t.Skipf("there is no ip command (Debian: iproute2): %v", err)
 	}
-	w := &world{T: t, dir: t.TempDir(), wire: newWire()}
+	w := &world{T: t, dir: t.TempDir(), c3: c3, wire: newWire()}
 	t.Cleanup(w.wire.close)
-	w.c3 = buildC3(t, w.dir)
 	number := worlds.Add(1)
 	for _, dir := range []string{"here", "hosts"} {
 		w.must(os.Mkdir(filepath.Join(w.dir, dir), 0o700))
@@ -101,12 +122,20 @@ func (w *world) newHost(i int, namespace string) *meshHost {
 	var err error
 	h.log, err = os.Create(h.path("log"))
 	w.must(err)
+	if out, err := h.command("true").Output(); err != nil {
+		h.log.Close()
+		text, _ := os.ReadFile(h.path("log"))
+		w.Skipf("no processes can be started on hosts here: %v: %s%s", err, out, text)
+	}
 	h.http = &http.Client{Transport: &http.Transport{DialContext: h.dial}, Timeout: 5 * time.Second}
 	w.Cleanup(func() {
 		h.http.CloseIdleConnections()
 		h.log.Close()
+		text, err := os.ReadFile(h.path("log"))
+		if at := bytes.Index(text, []byte("DATA RACE")); err != nil || at >= 0 {
+			w.Errorf("host %d: %v\n%s", i, err, text[max(at, 0):min(len(text), max(at, 0)+8000)])
+		}
 		if w.Failed() {
-			text, _ := os.ReadFile(h.path("log"))
 			w.Logf("the log of host %d:\n%s", i, text[max(0, len(text)-8000):])
 		}
 	})
@@ -135,7 +164,7 @@ func (h *meshHost) command(program string, args ...string) *exec.Cmd {
 	w := h.world
 	all := append([]string{"netns", "exec", h.namespace, "sh", "-c", enterHost, w.dir, fmt.Sprint(h.index), program}, args...)
 	cmd := exec.Command("ip", all...)
-	cmd.Env = append(os.Environ(), "XDG_RUNTIME_DIR="+w.dir+"/here/run", "C2_RELAY="+h.url)
+	cmd.Env = append(os.Environ(), "XDG_RUNTIME_DIR="+w.dir+"/here/run", "C2_RELAY="+h.url, promptRace)
 	cmd.Stderr = h.log
 	return cmd
 }
