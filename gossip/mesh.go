@@ -169,16 +169,13 @@ func (m *Mesh) Receive(delta []byte) error {
 func (m *Mesh) Join(ctx context.Context, addresses ...string) error {
 	var errs []error
 	for _, a := range addresses {
-		address, err := m.resolve(ctx, a)
-		if err == nil {
-			err = m.join(ctx, address)
+		list, err := m.resolve(ctx, a)
+		for _, address := range list {
+			if err = m.join(ctx, address); err == nil {
+				return nil
+			}
 		}
 		errs = append(errs, err)
-	}
-	for _, err := range errs {
-		if err == nil {
-			return nil
-		}
 	}
 	return errors.Join(errs...)
 }
@@ -188,7 +185,7 @@ func (m *Mesh) join(ctx context.Context, address string) error {
 	m.mu.Lock()
 	if m.closed || m.leaving.Load() {
 		m.mu.Unlock()
-		return errors.New("gossip: the relay is leaving the mesh")
+		return errors.New("gossip: the relay has left its mesh; start it anew to join one")
 	}
 	done := make(chan error, 1)
 	m.tasks.Go(func() {

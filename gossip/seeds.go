@@ -124,15 +124,22 @@ func others(members []Member) int {
 }
 
 func (s *seeker) join(seed string) error {
-	address, err := s.mesh.resolve(s.mesh.ctx, seed)
+	addresses, err := s.mesh.resolve(s.mesh.ctx, seed)
 	if err != nil {
 		return err
 	}
-	s.resolved[seed] = address
-	if address == s.mesh.Address() {
-		return nil
+	own := s.mesh.Address()
+	s.resolved[seed] = own
+	for _, address := range addresses { // of a name that stands for several relays, the first other one that answers
+		if address == own {
+			continue
+		}
+		s.resolved[seed] = address
+		if err = s.mesh.join(s.mesh.ctx, address); err == nil {
+			return nil
+		}
 	}
-	return s.mesh.join(s.mesh.ctx, address)
+	return err
 }
 
 // tell logs once that the seeds don't answer, and once that the mesh is joined.
@@ -149,23 +156,23 @@ func (s *seeker) tell(err error) {
 	}
 }
 
-// resolve turns a seed into a gossip address of numbers.
-func (m *Mesh) resolve(ctx context.Context, seed string) (string, error) {
+// resolve turns a seed into gossip addresses of numbers, at least one.
+func (m *Mesh) resolve(ctx context.Context, seed string) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, m.config.Tuning.HTTPTimeout)
 	defer cancel()
 	address := seed
 	if isURL(seed) {
 		if m.config.Resolve == nil {
-			return "", m.config.checkSeed(seed)
+			return nil, m.config.checkSeed(seed)
 		}
 		var err error
 		if address, err = m.config.Resolve(ctx, strings.TrimSuffix(seed, "/")); err != nil {
-			return "", fmt.Errorf("gossip: asking %s for its gossip address: %w", seed, err)
+			return nil, fmt.Errorf("gossip: asking %s for its gossip address: %w", seed, err)
 		}
 	}
 	list, err := lookup(ctx, address)
 	if err != nil {
-		return "", fmt.Errorf("gossip: joining %s: %w", seed, err)
+		return nil, fmt.Errorf("gossip: joining %s: %w", seed, err)
 	}
-	return list[0], nil
+	return list, nil
 }

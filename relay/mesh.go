@@ -8,12 +8,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -47,6 +49,7 @@ type mesh struct {
 	announce string // the token for changes
 	call     string // the token for everything else
 
+	left  atomic.Bool // by hand: the relay goes on alone
 	keyMu sync.Mutex
 	keys  [][]byte // guarded by keyMu
 }
@@ -62,6 +65,8 @@ func (r *Relay) startMesh() error {
 	m := &mesh{relay: r, call: r.config.Token, announce: r.config.AnnounceToken, keys: c.Keys}
 	m.http = &http.Client{
 		Transport: &http.Transport{
+			// A host that swallows packets must not keep a call from the next candidate.
+			DialContext: (&net.Dialer{Timeout: reachTimeout}).DialContext, TLSHandshakeTimeout: reachTimeout,
 			TLSClientConfig: c.TLS, MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute,
 			DisableCompression: true, WriteBufferSize: smallBody, ReadBufferSize: smallBody,
 		},
@@ -70,7 +75,7 @@ func (r *Relay) startMesh() error {
 	var err error
 	m.members, err = gossip.Start(gossip.Config{
 		ID: r.config.ID, URL: strings.TrimSuffix(r.config.URL, "/"), Bind: c.Bind, Advertise: c.Advertise, Seeds: c.Seeds, Keys: c.Keys,
-		Snapshot: c.Snapshot, Tuning: c.Tuning, Logger: r.log, Limits: gossip.Limits{Routes: r.config.MaxRoutes},
+		Snapshot: c.Snapshot, Tuning: c.Tuning, Logger: r.log, Limits: r.tableLimits(),
 		Resolve: m.resolve, Fetch: m.fetch, Push: m.push,
 	})
 	if err != nil {
@@ -79,6 +84,9 @@ func (r *Relay) startMesh() error {
 	r.mesh = m
 	return nil
 }
+
+// reachTimeout is how long another relay may take to be reached.
+const reachTimeout = 2 * time.Second
 
 // leave tells the others that the relay goes, and ends the gossip.
 func (m *mesh) leave(ctx context.Context) {
@@ -100,11 +108,15 @@ func (m *mesh) leave(ctx context.Context) {
 // it can be done again.
 func (r *Relay) RotateKeys(keys [][]byte) error {
 	m := r.mesh
-	if m == nil || len(keys) == 0 || len(m.keys) == 0 {
-		return errors.New("there are no keys to be rotated: a mesh is encrypted from its start or not at all")
+	errNoKeys := errors.New("there are no keys to be rotated: a mesh is encrypted from its start or not at all")
+	if m == nil || len(keys) == 0 {
+		return errNoKeys
 	}
 	m.keyMu.Lock()
 	defer m.keyMu.Unlock()
+	if len(m.keys) == 0 {
+		return errNoKeys
+	}
 	for _, k := range keys {
 		if err := m.members.InstallKey(k); err != nil {
 			return err
@@ -162,7 +174,7 @@ func (m *mesh) update(put []gossip.Route, remove []gossip.Key) {
 
 // lookup finds a name at other relays.
 func (m *mesh) lookup(name string) []gossip.Candidate {
-	if m == nil {
+	if m == nil || m.left.Load() {
 		return nil
 	}
 	return m.members.Lookup(name)
@@ -181,7 +193,7 @@ func remoteLine(c *gossip.Candidate) relayapi.Route {
 
 // list are the routes of all other relays.
 func (m *mesh) list() []gossip.Candidate {
-	if m == nil {
+	if m == nil || m.left.Load() {
 		return nil
 	}
 	return m.members.All()
@@ -258,7 +270,15 @@ func (m *mesh) push(ctx context.Context, relayURL string, delta []byte) error {
 }
 
 // tableBytes bounds what another relay may send of its table.
-func (m *mesh) tableBytes() int { return gossip.Limits{Routes: m.relay.config.MaxRoutes}.DeltaBytes() }
+func (m *mesh) tableBytes() int { return m.relay.tableLimits().DeltaBytes() }
+
+// tableLimits bound the tables of the mesh, which should be the same for all its relays.
+func (r *Relay) tableLimits() gossip.Limits {
+	return gossip.Limits{Routes: r.config.MaxRoutes, TableBytes: max(r.config.MaxRoutes*routeBytes, 4<<20)}
+}
+
+// routeBytes is what a route takes in a table, if its names are not unusually long.
+const routeBytes = 256
 
 func base(relayURL string) string { return strings.TrimSuffix(relayURL, "/") }
 
@@ -327,7 +347,9 @@ func (r *Relay) serveMembers(ctx *fasthttp.RequestCtx, verb string) error {
 			return errNoMesh
 		}
 		if verb == fasthttp.MethodDelete {
-			r.mesh.depart()
+			if err := r.mesh.depart(); err != nil {
+				return &ipc.Error{Code: ipc.CodeUnavailable, Message: err.Error()}
+			}
 			ctx.SetStatusCode(fasthttp.StatusNoContent)
 			return nil
 		}
@@ -367,20 +389,17 @@ func (r *Relay) joinMesh(ctx *fasthttp.RequestCtx) error {
 // leaveTimeout bounds how long leaving a mesh may take.
 const leaveTimeout = 8 * time.Second
 
-// depart leaves the mesh while the relay goes on alone. It does not wait.
-func (m *mesh) depart() {
-	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
-		defer cancel()
-		if err := m.members.Leave(ctx); err != nil {
-			m.relay.log.Warn().Err(err).Msg("leaving the mesh")
-		}
-	}()
+// depart leaves the mesh while the relay goes on alone. It takes about a second.
+func (m *mesh) depart() error {
+	m.left.Store(true)
+	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
+	defer cancel()
+	return m.members.Leave(ctx)
 }
 
 func (r *Relay) members() relayapi.Members {
 	list := relayapi.Members{Relay: r.config.ID}
-	if r.mesh == nil {
+	if r.mesh == nil || r.mesh.left.Load() {
 		routes, _ := r.sizes()
 		list.Members = []relayapi.Member{{ID: r.config.ID, URL: r.config.URL, Status: "alive", Incarnation: r.incarnation, Routes: routes}}
 		return list

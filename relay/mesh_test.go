@@ -110,6 +110,10 @@ func TestJoinAndLeave(t *testing.T) {
 		t.Fatalf("joining: %d %s", status, body)
 	}
 	until(t, "b knows", func() bool { return b.knows("t", 1) })
+	other := b.node()
+	b.register(other, "u", newTable())
+	b.announce(other, 1)
+	until(t, "a knows", func() bool { return a.knows("u", 1) })
 	if status, _, body := a.do(a.request("DELETE", relayapi.PathMembers, "", nil)); status != 204 {
 		t.Fatalf("leaving: %d %s", status, body)
 	}
@@ -117,8 +121,14 @@ func TestJoinAndLeave(t *testing.T) {
 	if status, body := a.callOf("t", "Add", "[1]"); status != 200 {
 		t.Errorf("the relay that left serves no more: %d %s", status, body)
 	}
+	var members relayapi.Members
+	if _, body := a.get(relayapi.PathMembers); json.Unmarshal([]byte(body), &members) != nil || len(members.Members) != 1 || a.knows("u", 1) {
+		t.Errorf("the relay that left is not alone: %s", body)
+	}
+	status, body := a.post(relayapi.PathMembers, relayapi.Joining{Addresses: []string{b.url}})
+	a.expectProblem("joining again", status, body, 503, "unavailable")
 	alone := newHost(t, relay.Config{ID: "alone"})
-	status, body := b.post(relayapi.PathMembers, relayapi.Joining{Addresses: []string{alone.url}})
+	status, body = b.post(relayapi.PathMembers, relayapi.Joining{Addresses: []string{alone.url}})
 	b.expectProblem("joining one that has no mesh", status, body, 503, "unavailable")
 	status, body = alone.post(relayapi.PathMembers, relayapi.Joining{Addresses: []string{a.url}})
 	alone.expectProblem("a relay without a mesh", status, body, 501, "unsupported")

@@ -132,8 +132,10 @@ func (f *relayFlags) drain(r *relay.Relay, log zerolog.Logger) error {
 
 // warn tells of what is more open than it may be meant to be.
 func (f *relayFlags) warn(addr net.Addr, config *relay.Config, log zerolog.Logger) {
-	tcp, ok := addr.(*net.TCPAddr)
-	if !ok || tcp.IP.IsLoopback() {
+	if config.Mesh != nil && len(config.Mesh.Keys) == 0 && !onLoopback(config.Mesh.Bind) {
+		log.Warn().Str("gossip", config.Mesh.Bind).Msg("whoever reaches the gossip's port may join the mesh: give --gossip-key-file")
+	}
+	if onLoopback(addr.String()) {
 		return
 	}
 	if config.Token == "" && (config.TLS == nil || f.clientCA == "") {
@@ -142,9 +144,13 @@ func (f *relayFlags) warn(addr net.Addr, config *relay.Config, log zerolog.Logge
 	if config.TLS == nil && config.Token != "" {
 		log.Warn().Stringer("address", addr).Msg("tokens are sent in the clear: give --tls-cert and --tls-key, unless something else encrypts")
 	}
-	if config.Mesh != nil && len(config.Mesh.Keys) == 0 {
-		log.Warn().Msg("whoever reaches the gossip's port may join the mesh: give --gossip-key-file")
-	}
+}
+
+// onLoopback tells whether only this host reaches an address.
+func onLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	ip := net.ParseIP(host)
+	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
 }
 
 func (f *relayFlags) logger(s streams, from source) (zerolog.Logger, error) {

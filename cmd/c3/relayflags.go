@@ -57,7 +57,7 @@ func (f *relayFlags) addLimits(set *pflag.FlagSet) {
 	set.IntVar(&f.maxCalls, "max-calls", relay.DefaultMaxCalls, "how many calls may be in flight")
 	set.IntVar(&f.maxConns, "max-conns", relay.DefaultMaxConns, "how many connections may be open")
 	set.IntVar(&f.maxServers, "max-servers", relay.DefaultMaxServers, "how many servers may announce themselves")
-	set.IntVar(&f.maxRoutes, "max-routes", relay.DefaultMaxRoutes, "how many resources they may have together")
+	set.IntVar(&f.maxRoutes, "max-routes", relay.DefaultMaxRoutes, "how many resources they may have together; the same at all relays of a mesh")
 	set.IntVar(&f.maxHeader, "max-header", relay.DefaultMaxHeader, "bytes of a request's header")
 	set.Int64Var(&f.maxBody, "max-body", relay.DefaultMaxBody, "bytes of a body, each way")
 	set.Int64Var(&f.maxJSON, "max-json", relay.DefaultMaxJSON, "bytes of arguments in JSON")
