@@ -33,8 +33,7 @@ func (b bridge) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// levelOf is the level of that name. What tells of each join and each failure is serf's information and not a relay's: the
-// mesh says that itself.
+// levelOf is the level of that name: serf's and zerolog's mean the same.
 func levelOf(name string) zerolog.Level {
 	switch name {
 	case "ERR", "ERROR":
