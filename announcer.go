@@ -201,7 +201,7 @@ func (a *announcer) withdraw() {
 func (t *resourceTable) announcement() []relayapi.Announced {
 	all := make([]relayapi.Announced, 0, len(t.byName))
 	for _, name := range slices.Sorted(maps.Keys(t.byName)) {
-		all = append(all, relayapi.Announced{Name: name, ID: formatResourceID(t.byName[name].id)})
+		all = append(all, relayapi.Announced{Name: name, ID: relayapi.FormatID(t.byName[name].id)})
 	}
 	return all
 }

@@ -11,10 +11,11 @@ import (
 	"sync"
 
 	"github.com/ctwo-go/c2/codec"
+	"github.com/ctwo-go/c2/internal/relayapi"
 )
 
 // maxNameLen bounds the names of resources, methods and errors, in bytes.
-const maxNameLen = 255
+const maxNameLen = relayapi.MaxName
 
 // contract is what a user's type T in Register[T] or Connect[T] says, worked out once.
 type contract struct {

@@ -10,7 +10,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -75,15 +74,12 @@ func (r relay) describe(ctx context.Context, name string) (uint64, *Descriptor, 
 
 // parseResourceID reads the id of a resource, which has sixteen digits and is not the directory's.
 func parseResourceID(text string) (uint64, error) {
-	id, err := strconv.ParseUint(text, 16, 64)
-	if err != nil || id == 0 || len(text) != 16 {
+	id, ok := relayapi.ParseID(text)
+	if !ok {
 		return 0, fmt.Errorf("a resource's id is %.40q, want 16 hexadecimal digits", text)
 	}
 	return id, nil
 }
-
-// formatResourceID is how an id is written.
-func formatResourceID(id uint64) string { return fmt.Sprintf("%016x", id) }
 
 // announce tells the relay what a server has, or asks whether it knows.
 func (r relay) announce(ctx context.Context, a *relayapi.Announcement) (*relayapi.Acceptance, error) {
@@ -146,7 +142,7 @@ func (r relay) answer(ctx context.Context, q question, answer any) error {
 	}
 	req.Header.Set("Accept", relayapi.TypeJSON)
 	if q.only != 0 {
-		req.Header.Set(relayapi.HeaderResource, formatResourceID(q.only))
+		req.Header.Set(relayapi.HeaderResource, relayapi.FormatID(q.only))
 	}
 	resp, stop, err := r.node.http.do(req)
 	if err != nil {

@@ -40,7 +40,7 @@ func (r relay) post(ctx context.Context, b *binding, method uint32, args *ipc.Pa
 	post.ContentLength = int64(len(args.Bytes()))
 	post.Header.Set("Content-Type", relayapi.TypeCBOR)
 	post.Header.Set("Accept", relayapi.TypeCBOR)
-	post.Header.Set(relayapi.HeaderResource, formatResourceID(b.id))
+	post.Header.Set(relayapi.HeaderResource, relayapi.FormatID(b.id))
 	if deadline, ok := ctx.Deadline(); ok {
 		left := time.Until(deadline)
 		if left <= 0 {

@@ -8,10 +8,9 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/ctwo-go/c2/internal/access"
+	"github.com/ctwo-go/c2/internal/relayapi"
 	"github.com/ctwo-go/c2/internal/sched"
 )
 
@@ -154,7 +153,7 @@ func newResource(t reflect.Type, name string, value reflect.Value, config *regis
 }
 
 func checkResourceName(name string) error {
-	if name == "" || len(name) > maxNameLen || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+	if !relayapi.ValidName(name) {
 		return newError(CodeInvalid, "resource name %q: want 1 to %d bytes of UTF-8 without control characters", name, maxNameLen)
 	}
 	return nil

@@ -30,10 +30,7 @@ func (x *exchange) answer(m *method, p *ipc.Payload) error {
 		return x.answerJSON(m, pieces)
 	}
 	x.http.Response.Header.SetContentTypeBytes(typeCBOR)
-	size := 0
-	for _, piece := range pieces {
-		size += len(piece)
-	}
+	size := sizeOf(pieces)
 	x.relay.metrics.sent.Add(uint64(size))
 	if size <= smallAnswer {
 		for _, piece := range pieces {
@@ -44,6 +41,13 @@ func (x *exchange) answer(m *method, p *ipc.Payload) error {
 	}
 	x.stream(&download{payload: p, pieces: pieces, size: int64(size)})
 	return nil
+}
+
+func sizeOf(pieces [][]byte) (n int) {
+	for _, piece := range pieces {
+		n += len(piece)
+	}
+	return n
 }
 
 // answerFile sends an answer that lies in a file.
@@ -61,10 +65,7 @@ func (x *exchange) answerFile(p *ipc.Payload) error {
 
 // answerJSON sends an answer as JSON. What is large is written to a file first: reading it may take the caller a while.
 func (x *exchange) answerJSON(m *method, pieces [][]byte) error {
-	size := 0
-	for _, piece := range pieces {
-		size += len(piece)
-	}
+	size := sizeOf(pieces)
 	x.http.Response.Header.SetContentTypeBytes(typeJSON)
 	if size <= smallAnswer {
 		body, err := jsonvalue.Append(x.text[:0], m.desc.Results, pieces...)

@@ -31,7 +31,7 @@ func (x *exchange) remotes() []gossip.Candidate {
 	if x.wanted == 0 {
 		return list
 	}
-	id := fmt.Sprintf("%016x", x.wanted)
+	id := relayapi.FormatID(x.wanted)
 	for i := range list {
 		if list[i].ID == id {
 			return list[i : i+1]

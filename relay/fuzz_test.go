@@ -32,7 +32,7 @@ func FuzzTarget(f *testing.F) {
 			}
 			return
 		}
-		if at.name != nil && checkName(string(at.name)) != nil || at.method != nil && (at.name == nil || len(at.method) == 0 || len(at.method) > maxName) {
+		if at.name != nil && checkName(string(at.name)) != nil || at.method != nil && (at.name == nil || len(at.method) == 0 || len(at.method) > relayapi.MaxName) {
 			t.Fatalf("%q: %+v", uri, at)
 		}
 		if at.name != nil && at.method != nil { // what was read is written and read again as the same

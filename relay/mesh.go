@@ -141,7 +141,7 @@ func (r *Relay) RotateKeys(keys [][]byte) error {
 func routeOf(rt *route) gossip.Route {
 	reads, writes := rt.accesses()
 	return gossip.Route{
-		Key: keyOf(rt), ID: rt.idText(), Contract: clip(rt.desc.Contract, maxName), Namespace: clip(rt.desc.Namespace, maxName),
+		Key: keyOf(rt), ID: rt.idText(), Contract: clip(rt.desc.Contract, relayapi.MaxName), Namespace: clip(rt.desc.Namespace, relayapi.MaxName),
 		Version: clip(rt.desc.Version, maxShort), Reads: uint32(reads), Writes: uint32(writes),
 	}
 }

@@ -3,20 +3,15 @@ package relay
 import (
 	"bytes"
 	"fmt"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
+	"github.com/ctwo-go/c2/internal/relayapi"
 	"github.com/ctwo-go/c2/ipc"
 )
 
-// maxName is the longest that a resource's or method's name may be, in bytes, as in package c2.
-const maxName = 255
-
 // checkName finds fault with a resource's name.
 func checkName(name string) error {
-	if name == "" || len(name) > maxName || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
-		return &ipc.Error{Code: ipc.CodeInvalid, Message: fmt.Sprintf("resource name %.80q: want 1 to %d bytes of UTF-8 without control characters", name, maxName)}
+	if !relayapi.ValidName(name) {
+		return &ipc.Error{Code: ipc.CodeInvalid, Message: fmt.Sprintf("resource name %.80q: want 1 to %d bytes of UTF-8 without control characters", name, relayapi.MaxName)}
 	}
 	return nil
 }

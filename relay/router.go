@@ -69,8 +69,7 @@ func (t *target) parse(uri []byte) (err error) {
 	if path, t.query, err = splitTarget(uri); err != nil {
 		return err
 	}
-	for _, base := range []string{relayapi.PathResources, relayapi.PathResolve[:len(relayapi.PathResolve)-1],
-		relayapi.PathStats[:len(relayapi.PathStats)-1], relayapi.PathRoutes} {
+	for _, base := range []string{relayapi.PathResources, baseResolve, baseStats, relayapi.PathRoutes} {
 		if len(path) > len(base) && path[len(base)] == '/' && string(path[:len(base)]) == base {
 			t.base = base
 			return t.parseNames(path[len(base)+1:])
@@ -95,7 +94,7 @@ func (t *target) parseNames(rest []byte) (err error) {
 	if t.method, err = unescape(method); err != nil {
 		return err
 	}
-	if len(t.method) == 0 || len(t.method) > maxName || bytes.IndexByte(method, '/') >= 0 {
+	if len(t.method) == 0 || len(t.method) > relayapi.MaxName || bytes.IndexByte(method, '/') >= 0 {
 		t.method = nil
 		return &ipc.Error{Code: ipc.CodeNotFound, Message: "no such path; a call is POST /v1/resources/{name}/{method}"}
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 
 	"github.com/ctwo-go/c2"
 	"github.com/ctwo-go/c2/internal/relayapi"
@@ -34,11 +33,11 @@ type method struct {
 	figures *methodFigures
 }
 
-func (rt *route) idText() string { return fmt.Sprintf("%016x", rt.id) }
+func (rt *route) idText() string { return relayapi.FormatID(rt.id) }
 
 func parseID(text string) (uint64, error) {
-	id, err := strconv.ParseUint(text, 16, 64)
-	if err != nil || len(text) != 16 || id == 0 { // zero is the directory of every server
+	id, ok := relayapi.ParseID(text)
+	if !ok {
 		return 0, &ipc.Error{Code: ipc.CodeInvalid, Message: fmt.Sprintf("id %.40q: want 16 hexadecimal digits, not all zero", text)}
 	}
 	return id, nil
