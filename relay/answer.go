@@ -117,6 +117,10 @@ func ranAlready(err error) error {
 func (x *exchange) stream(d *download) {
 	d.relay = x.relay
 	d.conn, d.encrypted = connOf(x.http.Conn())
+	d.step = downloadStep
+	if d.encrypted {
+		d.step = encryptedStep
+	}
 	if d.payload != nil {
 		d.keeps = int64(d.payload.Kept())
 		d.relay.metrics.held.Add(d.keeps)
@@ -138,6 +142,7 @@ type download struct {
 	at      int          // how much of the first one has been
 	gone    int          // how much of that was forgotten
 	keeps   int64        // bytes of the server's
+	step    int          // how much is written at a time
 	copied  []byte       // the part that is being written, where it has to be a copy
 	file    *spoolFile   // the rest, if it waits there
 	source  io.Reader    // what is read where there are no pieces, or no more
@@ -145,9 +150,11 @@ type download struct {
 	closed  atomic.Bool
 }
 
-// downloadStep is how much is written at a time. The last piece may be up to twice as large: a small one would go through
-// fasthttp's buffer.
-const downloadStep = 256 << 10
+// How much is written at a time. The last piece may be up to twice as large: a small one would go through fasthttp's buffer.
+const (
+	downloadStep  = 4 << 20   // from the server's memory: each system call's end may be a switch to the caller's program and back
+	encryptedStep = 256 << 10 // of what has to be copied before
+)
 
 // SupportsBodyWriteTo implements [fasthttp.BodyWriterTo].
 func (d *download) SupportsBodyWriteTo() bool { return true }
@@ -160,7 +167,7 @@ func (d *download) WriteTo(w io.Writer) (written int64, err error) {
 	if d.conn != nil && len(d.pieces) > 0 {
 		d.conn.slow, d.conn.slowFrom = d.setAside, writeBuffer // fasthttp's own buffer is followed by more of the same part
 		if d.encrypted {
-			d.conn.slowFrom, d.copied = 0, make([]byte, 0, 2*downloadStep)
+			d.conn.slowFrom, d.copied = 0, make([]byte, 0, 2*encryptedStep)
 		}
 		defer func() { d.conn.slow = nil }()
 	}
@@ -181,8 +188,8 @@ func (d *download) WriteTo(w io.Writer) (written int64, err error) {
 func (d *download) take() []byte {
 	piece := d.pieces[0]
 	n := len(piece) - d.at
-	if n >= 2*downloadStep {
-		n = downloadStep
+	if n >= 2*d.step {
+		n = d.step
 	}
 	part := piece[d.at : d.at+n : d.at+n]
 	if d.at-d.gone >= forgetStep && len(piece) >= forgetFrom {
@@ -207,24 +214,41 @@ const (
 	forgetStep = 16 << 20
 )
 
-// setAside is called while a part is being written and the caller does not read: everything behind it goes to a file, and
-// the server has its memory back. It returns what the connection shall write instead of the rest of the part.
-func (d *download) setAside(rest []byte) []byte {
+// setAside is called while a part is being written and the caller does not read: what is left goes to a file, and the server
+// has its memory back. It returns where the connection finds the rest of the part, or nil if that is where it was.
+func (d *download) setAside(rest []byte) io.Reader {
 	file, err := d.relay.spool.create()
 	if err != nil {
-		return rest // the caller has until the stall timeout
+		return nil // the caller has until the stall timeout
 	}
-	for _, piece := range d.pieces {
-		if _, err := file.Write(piece[d.at:]); err != nil {
-			file.Close()
-			return rest
-		}
-		d.at = 0
+	if d.encrypted { // what comes after it is not
+		rest = nil
 	}
-	own := append([]byte(nil), rest...) // of the server's memory, unless it is encrypted
+	if err := d.writeRest(file, rest); err != nil {
+		file.Close()
+		return nil
+	}
 	d.pieces, d.file, d.source = nil, file, file.reader(0)
 	d.release()
-	return own
+	if d.encrypted {
+		return nil
+	}
+	return d.source
+}
+
+// writeRest writes what is left of the current part, and all that comes after it.
+func (d *download) writeRest(w io.Writer, part []byte) error {
+	if _, err := w.Write(part); err != nil {
+		return err
+	}
+	at := d.at
+	for _, piece := range d.pieces {
+		if _, err := w.Write(piece[at:]); err != nil {
+			return err
+		}
+		at = 0
+	}
+	return nil
 }
 
 func (d *download) release() {

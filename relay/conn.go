@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -19,9 +20,9 @@ type conn struct {
 	call   atomic.Pointer[inFlight] // the call that runs for it, or nil
 	closed sync.Once
 
-	// slow, where set, is called once when a write of more than slowFrom bytes has lasted for slowAfter; it returns what is
-	// to be written instead of the rest. It belongs to the goroutine that writes.
-	slow     func(rest []byte) []byte
+	// slow, where set, is called once when the peer took less than slowPiece of a write in slowAfter and more than slowFrom is
+	// left. The rest is then to be had from the reader that it returns, unless that is nil. It belongs to the goroutine that writes.
+	slow     func(rest []byte) io.Reader
 	slowFrom int
 }
 
@@ -31,8 +32,11 @@ type inFlight struct {
 	ticks  int // belongs to the watch
 }
 
-// slowAfter is how long a peer may take for a piece of a body before what it keeps of a server's memory is let go.
-const slowAfter = time.Second
+// How long a peer may take for a piece of a body before what it keeps of a server's memory is let go.
+const (
+	slowAfter = time.Second
+	slowPiece = 256 << 10 // bytes
+)
 
 // Write implements [net.Conn]. It fails when the peer has not read anything for the table's stall timeout.
 func (c *conn) Write(b []byte) (written int, err error) {
@@ -54,9 +58,13 @@ func (c *conn) Write(b []byte) (written int, err error) {
 		if stalled >= c.table.stall {
 			return written, err
 		}
-		if c.slow != nil && len(b) > c.slowFrom {
-			b = c.slow(b)
+		if c.slow != nil && len(b) > c.slowFrom && n < slowPiece {
+			slow := c.slow
 			c.slow = nil
+			if from := slow(b); from != nil {
+				n, err := io.CopyBuffer(struct{ io.Writer }{c}, io.LimitReader(from, int64(len(b))), make([]byte, smallBody))
+				return written + int(n), err
+			}
 		}
 	}
 }
