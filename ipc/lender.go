@@ -47,21 +47,6 @@ type lender struct {
 	last  uint32             // how many it was told of
 }
 
-// place is how a peer names a block that comes home.
-type place struct {
-	segment uint32
-	offset  uint64
-}
-
-// lentBlock is a block that the peer was told of so many times more than it has given it back.
-type lentBlock struct {
-	block *block
-	times int
-}
-
-// maxLent bounds how many blocks a peer may have. Payloads beyond that go through the socket.
-const maxLent = 1 << 16
-
 func newLender(m *Memory, out *sender, sess session, stuck func(bool)) (*lender, error) {
 	l := &lender{
 		memory: m, out: out, stuck: stuck,
@@ -128,16 +113,6 @@ func (l *lender) forget(id uint32) {
 	defer l.mu.Unlock()
 	l.mapped -= l.segments[id].size
 	delete(l.segments, id)
-}
-
-// usable tells whether the peer can be lent another block.
-func (l *lender) usable() bool {
-	if l == nil || l.off.Load() {
-		return false
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.lent) < maxLent
 }
 
 // errNoMemory tells that there is no shared memory for a payload, and that waiting would not help.
@@ -255,18 +230,6 @@ func (l *lender) leave() {
 	_ = l.pool.Close() // what can't be unmapped stays, and does no harm
 }
 
-// kept is how much of the pool's memory the peer has.
-func (l *lender) kept() (bytes uint64) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, entry := range l.lent {
-		if entry.block.home == l {
-			bytes += entry.block.taken
-		}
-	}
-	return bytes
-}
-
 func (l *lender) newBlock(b buddy.Block, n int) *block {
 	own := newBlock(l, b.Segment, b.Offset, b.Bytes)
 	switch {
@@ -292,106 +255,6 @@ func (l *lender) free(b *block) {
 		l.cool.add(b)
 	}
 	l.leave()
-}
-
-// lends tells whether there are loans.
-func (l *lender) lends() bool { return l != nil && !l.loans.empty() }
-
-// reference is how the peer is told of a block. The segment of a pinned one is made known to it first.
-func (l *lender) reference(b *block) (reference, error) {
-	r := reference{segment: b.segment, offset: b.offset, length: uint64(len(b.bytes))}
-	pin, ok := b.home.(*Pinned)
-	if !ok {
-		return r, nil
-	}
-	l.pinMu.Lock()
-	defer l.pinMu.Unlock()
-	if l.pins == nil {
-		return r, errNotSent
-	}
-	id, known := l.pins[pin]
-	if !known {
-		id = firstPin + l.last
-		if err := l.introduce(segmentInfo{id: id, what: segmentMemory, size: uint64(pin.segment.Size())}, pin.segment); err != nil {
-			return r, err
-		}
-		l.last++
-		l.pins[pin] = id
-		pin.join(l)
-	}
-	r.segment = id
-	return r, nil
-}
-
-// knows tells whether the peer can be told of a block: a pinned one is in a segment of its own, for which there has to be
-// room.
-func (l *lender) knows(b *block) bool {
-	_, err := l.reference(b)
-	return err == nil
-}
-
-// firstPin is the number of the first pinned segment. A pool counts up from one, and does not come so far.
-const firstPin = 1 << 31
-
-// unpin tells the peer that a pinned segment is gone.
-func (l *lender) unpin(p *Pinned) {
-	l.pinMu.Lock()
-	id, known := l.pins[p]
-	delete(l.pins, p)
-	l.pinMu.Unlock()
-	if known {
-		l.onDrop(id)
-	}
-}
-
-// lend enters references to blocks as known to the peer. The sender's mu is held: nobody learns of them before.
-func (l *lender) lend(refs []reference, blocks []*block) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.lent == nil {
-		return
-	}
-	for i, b := range blocks {
-		b.retain()
-		at := place{refs[i].segment, refs[i].offset}
-		times := l.lent[at].times
-		l.lent[at] = lentBlock{b, times + 1}
-		if times == 0 {
-			l.lentBytes += b.taken
-		}
-	}
-}
-
-// onFree takes blocks back that the peer is done with.
-func (l *lender) onFree(body []byte) error {
-	for ; len(body) > 0; body = body[freeSize:] {
-		segment, offset, err := parseFree(body)
-		if err != nil {
-			return err
-		}
-		b := l.takeBack(place{segment, offset})
-		if b == nil {
-			return protocolErrorf("block %d of segment %d back, which it does not have", offset, segment)
-		}
-		b.release()
-	}
-	return nil
-}
-
-func (l *lender) takeBack(at place) *block {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	entry, ok := l.lent[at]
-	if !ok {
-		return nil
-	}
-	if entry.times--; entry.times > 0 {
-		l.lent[at] = entry
-	} else {
-		delete(l.lent, at)
-		l.lentBytes -= entry.block.taken
-	}
-	return entry.block
 }
 
 // onRefuse: the peer has no room for more mappings.

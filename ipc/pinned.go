@@ -86,3 +86,50 @@ func (p *Pinned) part(l *lender) {
 	defer p.mu.Unlock()
 	delete(p.lenders, l)
 }
+
+// reference is how the peer is told of a block. The segment of a pinned one is made known to it first.
+func (l *lender) reference(b *block) (reference, error) {
+	r := reference{segment: b.segment, offset: b.offset, length: uint64(len(b.bytes))}
+	pin, ok := b.home.(*Pinned)
+	if !ok {
+		return r, nil
+	}
+	l.pinMu.Lock()
+	defer l.pinMu.Unlock()
+	if l.pins == nil {
+		return r, errNotSent
+	}
+	id, known := l.pins[pin]
+	if !known {
+		id = firstPin + l.last
+		if err := l.introduce(segmentInfo{id: id, what: segmentMemory, size: uint64(pin.segment.Size())}, pin.segment); err != nil {
+			return r, err
+		}
+		l.last++
+		l.pins[pin] = id
+		pin.join(l)
+	}
+	r.segment = id
+	return r, nil
+}
+
+// knows tells whether the peer can be told of a block: a pinned one is in a segment of its own, for which there has to be
+// room.
+func (l *lender) knows(b *block) bool {
+	_, err := l.reference(b)
+	return err == nil
+}
+
+// firstPin is the number of the first pinned segment. A pool counts up from one, and does not come so far.
+const firstPin = 1 << 31
+
+// unpin tells the peer that a pinned segment is gone.
+func (l *lender) unpin(p *Pinned) {
+	l.pinMu.Lock()
+	id, known := l.pins[p]
+	delete(l.pins, p)
+	l.pinMu.Unlock()
+	if known {
+		l.onDrop(id)
+	}
+}

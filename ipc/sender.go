@@ -2,12 +2,9 @@ package ipc
 
 import (
 	"context"
-	"encoding/binary"
 	"net"
-	"os"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -17,47 +14,6 @@ const (
 	// queueSize is how many bytes may wait for a peer to read before senders have to wait as well.
 	queueSize = 4 << 20
 )
-
-// outFrame is a frame on its way out: its bytes, in one piece or two, and what keeps them alive.
-type outFrame struct {
-	head, body []byte
-	file       *os.File // sent along, and closed when the frame has been written or dropped
-	payload    *Payload // released when the frame has been written or dropped
-	lends      bool     // the frame tells of the payload's blocks
-	sent       *mark    // of the call that the frame ends
-	ends       *Call    // leaves those in flight when there is room for the frame, before it is queued or written
-}
-
-// frameCost is what a frame in the queue takes apart from its bytes.
-const frameCost = 512
-
-func (f *outFrame) size() int { return frameCost + len(f.head) + len(f.body) }
-
-func (f *outFrame) done() {
-	closeFile(f.file)
-	if f.payload != nil {
-		f.payload.Release()
-	}
-}
-
-// mark tells from where on in the stream the last frame of a call was written.
-type mark struct{ at atomic.Uint64 } // one more than the position, zero if nothing of it was written
-
-func (m *mark) set(position uint64) { m.at.Store(position + 1) }
-func (m *mark) clear()              { m.at.Store(0) }
-
-// position tells where the frame began, if it did.
-func (m *mark) position() (uint64, bool) {
-	at := m.at.Load()
-	return at - 1, at > 0
-}
-
-// begin is called before the first byte of a frame is written.
-func (s *sender) begin(f *outFrame) {
-	if f.sent != nil {
-		f.sent.set(s.conn.position())
-	}
-}
 
 // sender writes the frames of one connection, each whole, in the order in which send took them.
 //
@@ -85,6 +41,13 @@ func newSender(conn stream, stall time.Duration) *sender {
 	s := &sender{conn: conn, stall: stall}
 	s.home.init(s.sendHome)
 	return s
+}
+
+// begin is called before the first byte of a frame is written.
+func (s *sender) begin(f *outFrame) {
+	if f.sent != nil {
+		f.sent.set(s.conn.position())
+	}
 }
 
 // send takes f over: it will be written or, after an error, dropped, and its payload released either way. It returns when
@@ -378,52 +341,4 @@ type stallError struct{ after time.Duration }
 
 func (e *stallError) Error() string {
 	return "peer has not read what was sent to it for " + e.after.String()
-}
-
-// sendPayload sends p in one frame where that is large enough, else in chunks between which other frames find their way.
-// The first frame's head, with p's references, has been written but for its length and some flags. It takes over the
-// caller's reference of p. The last frame, which is what the peer acts on, has the sent and ends of end. If ctx ends on the
-// way, begun tells whether the peer waits for the rest.
-func (s *sender) sendPayload(ctx context.Context, p *Payload, end outFrame, head []byte, maxFrame int) (begun bool, err error) {
-	if p.stream != nil {
-		return s.sendStream(ctx, p, end, head, maxFrame)
-	}
-	defer p.Release()
-	rest := p.inFrames()
-	for fixed := len(head) - headerSize; ; fixed = 0 {
-		n := min(len(rest), maxFrame-fixed)
-		f := outFrame{payload: p, head: head, body: rest[:n]}
-		rest = rest[n:]
-		if len(rest) > 0 {
-			patchHeader(head, fixed+n, flagMore)
-		} else {
-			patchHeader(head, fixed+n, 0)
-			f.sent, f.ends = end.sent, end.ends
-		}
-		if !begun {
-			f.lends = len(p.blocks) > 0
-			if p.precedes(head) {
-				f.head, f.body = nil, p.buf[headroom-len(head):headroom+n]
-			}
-		}
-		p.Retain()
-		if err := s.send(ctx, f, false); err != nil || len(rest) == 0 {
-			return begun || err == nil, err
-		}
-		begun = true
-		head = chunkHead(head)
-	}
-}
-
-// chunkHead is the header of a chunk for the same call as the frame with the given head.
-func chunkHead(head []byte) []byte {
-	chunk := make([]byte, headerSize)
-	chunk[4] = byte(kindChunk)
-	copy(chunk[8:], head[8:headerSize])
-	return chunk
-}
-
-func patchHeader(head []byte, length int, f flags) {
-	binary.LittleEndian.PutUint32(head, uint32(length))
-	head[5] |= byte(f)
 }
