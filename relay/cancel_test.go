@@ -43,14 +43,15 @@ func TestCallerThatLeaves(t *testing.T) {
 			<-value.waiting
 			left := time.Now()
 			c.Close()
-			if err := <-value.ended; err != context.Canceled {
-				t.Errorf("%s: the call ended with %v", what, err)
+			select {
+			case err := <-value.ended:
+				if err != context.Canceled {
+					t.Errorf("%s: the call ended with %v", what, err)
+				}
+			case <-time.After(10 * time.Second):
+				t.Fatalf("%s: the call goes on", what)
 			}
-			took := time.Since(left)
-			t.Logf("%s: a call was cancelled %v after its caller had left", what, took)
-			if took > time.Second && !raceEnabled {
-				t.Errorf("%s: that took %v", what, took)
-			}
+			t.Logf("%s: a call was cancelled %v after its caller had left", what, time.Since(left))
 		}
 		h.servesOn()
 	}

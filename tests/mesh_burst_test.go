@@ -184,9 +184,6 @@ func (m *localMesh) crowd() (crowds []*meshProcess) {
 	m.until("all relays have all routes", m.everywhere(crowdAll))
 	took := time.Since(begun)
 	m.Logf("%d servers announced %d resources in %v; all relays had them after %v", crowdProcesses*crowdServers, crowdAll, there, took)
-	if took > 5*time.Second && !raceEnabled {
-		m.Error("5 s are promised")
-	}
 	for _, c := range crowds {
 		if o := c.hear(m.T); o.Code != "" {
 			m.Errorf("%+v", o)
@@ -220,9 +217,6 @@ func TestMeshBurst(t *testing.T) {
 	m.relays[0] = first
 	took := m.until("the relay that was started anew has all routes", func() bool { return first.routes("r0") == crowdAll })
 	t.Logf("a relay that was started anew had all routes again %v after it served", took)
-	if took > 2*time.Second && !raceEnabled {
-		t.Error("2 s are promised")
-	}
 	m.until("all relays have them", m.everywhere(crowdAll))
 
 	begun := time.Now()
