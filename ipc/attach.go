@@ -153,8 +153,8 @@ func (s *Loans) end(each func(*block)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
+	s.lender.loans.remove(s.blocks...)
 	for _, b := range s.blocks {
-		s.lender.loans.remove(b)
 		each(b)
 	}
 	s.blocks = nil

@@ -69,10 +69,19 @@ func (r *ranges) add(b *block) {
 	r.count.Store(int32(len(r.list)))
 }
 
-func (r *ranges) remove(b *block) {
+// remove forgets blocks, in one pass however many they are.
+func (r *ranges) remove(blocks ...*block) {
+	gone := func(s span) bool { return slices.Contains(blocks, s.block) }
+	if len(blocks) > 8 {
+		set := make(map[*block]bool, len(blocks))
+		for _, b := range blocks {
+			set[b] = true
+		}
+		gone = func(s span) bool { return set[s.block] }
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.list = slices.DeleteFunc(r.list, func(s span) bool { return s.block == b })
+	r.list = slices.DeleteFunc(r.list, gone)
 	r.count.Store(int32(len(r.list)))
 }
 
