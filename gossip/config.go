@@ -58,7 +58,7 @@ type Tuning struct {
 	ReconnectInterval time.Duration // between attempts to reach relays that failed. Default 2 s
 	ReconnectTimeout  time.Duration // how long a relay that failed may come back. Default 24 h
 	StreamTimeout     time.Duration // for an exchange over TCP. Default 3 s
-	LeaveTimeout      time.Duration // for each of the two messages of leaving, and a change of the tag. Default 1 s
+	LeaveTimeout      time.Duration // for a join under way and each of the two messages of leaving, and a change of the tag. Default 1 s
 	LeaveDelay        time.Duration // before a relay that left is silent. Default 300 ms
 
 	SeedRetryMax time.Duration // the longest time between attempts to join a seed; the first is 250 ms. Default 15 s

@@ -26,6 +26,7 @@ type Mesh struct {
 	stop    context.CancelFunc
 	leaving atomic.Bool
 	tasks   sync.WaitGroup // that end soon after ctx
+	joins   sync.WaitGroup // those of the tasks that join; none is added once the relay leaves
 	look    bell           // serf has news, or a pull has ended
 	changed bell           // the own table has
 	retag   bell           // likewise
@@ -188,7 +189,9 @@ func (m *Mesh) join(ctx context.Context, address string) error {
 		return errors.New("gossip: the relay has left its mesh; start it anew to join one")
 	}
 	done := make(chan error, 1)
+	m.joins.Add(1)
 	m.tasks.Go(func() {
+		defer m.joins.Done()
 		_, err := m.membership.serf.Join([]string{address}, true)
 		done <- err
 	})
@@ -225,7 +228,7 @@ func (m *Mesh) sleep(d time.Duration) bool {
 	}
 }
 
-// Leave tells the others that this relay goes, and withdraws its routes. It takes about a second, at most three, and less
+// Leave tells the others that this relay goes, and withdraws its routes. It takes about a second, at most four, and less
 // if ctx ends before. Shutdown is still to be called.
 func (m *Mesh) Leave(ctx context.Context) error {
 	m.mu.Lock()
@@ -260,8 +263,23 @@ func (m *Mesh) leave(left chan struct{}) {
 			}
 		}
 	}
+	m.awaitJoins()
 	if err := m.membership.serf.Leave(); err != nil {
 		m.config.Logger.Warn().Err(err).Msg("leaving the mesh failed; others will take the relay for failed")
+	}
+}
+
+// awaitJoins waits for joins that are under way, but not for an address that does not answer. Who leaves while a join is half done
+// tells nobody, as he knows nobody yet; but then they know him, and take him for failed.
+func (m *Mesh) awaitJoins() {
+	joined := make(chan struct{})
+	m.tasks.Go(func() {
+		m.joins.Wait()
+		close(joined)
+	})
+	select {
+	case <-joined:
+	case <-time.After(m.config.Tuning.LeaveTimeout):
 	}
 }
 

@@ -3,9 +3,13 @@ package gossip
 import (
 	"context"
 	"fmt"
+	"net"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/hashicorp/memberlist"
 
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
@@ -86,6 +90,66 @@ func TestLeaveInTime(t *testing.T) {
 		t.Error("Leave says that it is done")
 	}
 	w.kill(b)
+}
+
+// TestLeaveWhileJoining: whoever leaves before his join has ended is known to have left, or not known at all.
+func TestLeaveWhileJoining(t *testing.T) {
+	leaktest.Check(t)
+	w := newWorld(t)
+	a := w.start("a")
+	slow := &slowJoin{halfway: make(chan struct{}), free: make(chan struct{})}
+	b := w.start("b", seeded(a), func(c *Config) {
+		c.Tuning.LeaveTimeout = 5 * time.Second
+		c.transport = func(t memberlist.NodeAwareTransport) memberlist.NodeAwareTransport {
+			slow.NodeAwareTransport = t
+			return slow
+		}
+	})
+	<-slow.halfway
+	left := make(chan error, 1)
+	go func() { left <- b.Leave(t.Context()) }()
+	select {
+	case err := <-left:
+		left <- err // too early: the others will say what came of it
+	case <-time.After(200 * time.Millisecond): // four times what leaving nobody takes
+	}
+	close(slow.free)
+	if err := <-left; err != nil {
+		t.Fatal(err)
+	}
+	w.kill(b)
+	await(t, 5*time.Second, func() string {
+		for _, m := range a.Members() {
+			if m.ID == "b" && m.Status != Left {
+				return fmt.Sprintf("b is %s", m.Status)
+			}
+		}
+		return ""
+	})
+}
+
+// slowJoin is a transport over which the other side's answer to a join comes when free is closed.
+type slowJoin struct {
+	memberlist.NodeAwareTransport
+	once    sync.Once
+	halfway chan struct{} // closed when the other side was told
+	free    chan struct{}
+}
+
+func (j *slowJoin) DialAddressTimeout(a memberlist.Address, d time.Duration) (net.Conn, error) {
+	conn, err := j.NodeAwareTransport.DialAddressTimeout(a, d)
+	return slowAnswer{conn, j}, err
+}
+
+type slowAnswer struct {
+	net.Conn
+	join *slowJoin
+}
+
+func (a slowAnswer) Read(b []byte) (int, error) {
+	a.join.once.Do(func() { close(a.join.halfway) })
+	<-a.join.free
+	return a.Conn.Read(b)
 }
 
 // TestRestart: a relay that was killed and is back within moments has a new table, and what it had before is gone at once,
