@@ -22,6 +22,7 @@
 //     input or output and has no clock: it is told the time, so that the same code runs in a simulation.
 //   - An outbox (outbox.go) is likewise what is to be pushed to whom.
 //   - An index (index.go) answers lookups.
+//   - A keeper (keeper.go) writes down who is there, for the next start (memory.go).
 //   - A Mesh (mesh.go) drives all of these with serf, goroutines and time.
 //
 // docs/mesh.md says why it is like this, and what was measured.

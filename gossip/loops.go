@@ -2,7 +2,6 @@ package gossip
 
 import (
 	"context"
-	"slices"
 	"time"
 )
 
@@ -36,7 +35,7 @@ func (m *Mesh) watch() {
 		if next := m.catalog.next(); !next.IsZero() && len(running) < cap(running) {
 			wait = min(wait, max(time.Until(next), 0))
 		}
-		if !m.await(m.look, wait) {
+		if !m.look.wait(m.ctx, wait) {
 			return
 		}
 		// Events come in swarms.
@@ -44,18 +43,6 @@ func (m *Mesh) watch() {
 			return
 		}
 	}
-}
-
-// await waits for a bell, and no longer than d. It returns false if the mesh shuts down.
-func (m *Mesh) await(b bell, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-b:
-	case <-t.C:
-	case <-m.ctx.Done():
-	}
-	return m.ctx.Err() == nil
 }
 
 // observe looks at what serf knows.
@@ -103,9 +90,9 @@ func (m *Mesh) measure(view map[string]sighting) {
 	})
 }
 
-// remember writes down who is there, if that has changed.
+// remember tells the snapshot's keeper who is there.
 func (m *Mesh) remember(nodes []node) {
-	if m.config.Snapshot == "" {
+	if m.keeper == nil {
 		return
 	}
 	var living []string
@@ -114,14 +101,7 @@ func (m *Mesh) remember(nodes []node) {
 			living = append(living, n.gossip)
 		}
 	}
-	s := snapshot{Incarnation: m.ledger.incarnation, Peers: remember(m.snapshot.Peers, living)}
-	if s.Incarnation == m.snapshot.Incarnation && slices.Equal(s.Peers, m.snapshot.Peers) {
-		return
-	}
-	if err := s.write(m.config.Snapshot); err != nil {
-		m.config.Logger.Warn().Err(err).Msg("the mesh's snapshot can't be written; the relay may not find the mesh again by itself")
-	}
-	m.snapshot = s
+	m.keeper.note(living)
 }
 
 // pull asks an owner for his table.
@@ -170,7 +150,7 @@ func (m *Mesh) push() {
 		if at, ok := m.outbox.next(); ok && len(running) < cap(running) {
 			wait = max(time.Until(at), 0)
 		}
-		if !m.await(m.changed, wait) || !m.sleep(m.config.Tuning.PushDelay) {
+		if !m.changed.wait(m.ctx, wait) || !m.sleep(m.config.Tuning.PushDelay) {
 			return
 		}
 		for _, p := range m.outbox.due(time.Now(), cap(running)-len(running)) {

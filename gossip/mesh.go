@@ -19,8 +19,8 @@ type Mesh struct {
 	ledger     *ledger
 	catalog    *catalog
 	outbox     *outbox
-	snapshot   snapshot // as it was read or written last; watch's alone, like twin
-	twin       uint64   // the incarnation of another relay of the same id that was logged
+	keeper     *keeper // nil: there is no snapshot
+	twin       uint64  // the incarnation of another relay of the same id that was logged; watch's alone
 
 	ctx     context.Context // ends with Shutdown
 	stop    context.CancelFunc
@@ -47,6 +47,18 @@ func (b bell) ring() {
 	}
 }
 
+// wait waits for the bell, and no longer than d. It returns false if ctx has ended.
+func (b bell) wait(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-b:
+	case <-t.C:
+	case <-ctx.Done():
+	}
+	return ctx.Err() == nil
+}
+
 // chance is some time up to d.
 func chance(d time.Duration) time.Duration { return rand.N(max(d, 1)) }
 
@@ -58,13 +70,9 @@ func Start(config Config) (*Mesh, error) {
 		return nil, err
 	}
 	m := &Mesh{config: c, look: make(bell, 1), changed: make(bell, 1), retag: make(bell, 1)}
-	if c.Snapshot != "" {
-		if m.snapshot, err = readSnapshot(c.Snapshot); err != nil {
-			c.Logger.Warn().Err(err).Msg("the mesh's snapshot can't be read; doing without")
-		}
-	}
+	former := c.readSnapshot()
 	// A clock that was set back must not make this start look older than the one before.
-	incarnation := max(uint64(time.Now().UnixNano()), m.snapshot.Incarnation+1)
+	incarnation := max(uint64(time.Now().UnixNano()), former.Incarnation+1)
 	m.ctx, m.stop = context.WithCancel(context.Background())
 	m.ledger = newLedger(c.ID, incarnation, c.Limits)
 	m.catalog = newCatalog(c.ID, c.Limits, defaultPace, c.Logger, chance)
@@ -76,11 +84,27 @@ func Start(config Config) (*Mesh, error) {
 	}
 	m.roster = roster{self: tag, name: m.membership.name}
 	go m.drain()
-	seek := seeker{mesh: m, seeds: c.Seeds, former: m.snapshot.Peers, resolved: make(map[string]string)}
+	seek := seeker{mesh: m, seeds: c.Seeds, former: former.Peers, resolved: make(map[string]string)}
+	if c.Snapshot != "" {
+		m.keeper = newKeeper(c.Snapshot, c.Logger, incarnation, former)
+		m.tasks.Go(func() { m.keeper.run(m.ctx) })
+	}
 	for _, task := range [...]func(){m.watch, m.announce, m.push, seek.run} {
 		m.tasks.Go(task)
 	}
 	return m, nil
+}
+
+// readSnapshot returns what the former start wrote down; nothing if it can't be read.
+func (c *Config) readSnapshot() snapshot {
+	if c.Snapshot == "" {
+		return snapshot{}
+	}
+	s, err := readSnapshot(c.Snapshot)
+	if err != nil {
+		c.Logger.Warn().Err(err).Msg("the mesh's snapshot can't be read; doing without")
+	}
+	return s
 }
 
 // drain empties serf's events: whatever they say, what serf knows is looked up. It ends after serf has.
