@@ -13,7 +13,8 @@ import (
 
 // Config is what a relay of a mesh is started with.
 type Config struct {
-	// ID names the relay in the mesh, 1 to 64 bytes. No two relays may have the same at a time.
+	// ID names the relay in the mesh, 1 to 64 bytes. No two relays may have the same at a time: the one that started later counts,
+	// and both log an error.
 	ID string
 	// URL is where others reach the relay by HTTP, without a path. Empty: they can't, so it has no routes for them, but it has theirs.
 	URL string

@@ -50,13 +50,9 @@ func (m *Mesh) observe() map[string]sighting {
 	nodes := m.membership.nodes()
 	m.mu.Lock()
 	view := m.roster.view(nodes)
-	twin := m.roster.twin
+	twins := m.roster.twins
 	m.mu.Unlock()
-	if twin != m.twin {
-		m.twin = twin
-		m.config.Logger.Error().Str("relay", m.config.ID).Msg("another relay has the same id; the mesh has only the routes of the one " +
-			"that started later: give each relay an id of its own")
-	}
+	m.watchTwins(twins)
 	if first := m.membership.latest.view.Swap(&view); living(view) > 0 && (first == nil || living(*first) == 0) {
 		m.retag.ring() // what was announced to nobody, or while the relay joined
 	}

@@ -20,7 +20,7 @@ type Mesh struct {
 	catalog    *catalog
 	outbox     *outbox
 	keeper     *keeper // nil: there is no snapshot
-	twin       uint64  // the incarnation of another relay of the same id that was logged; watch's alone
+	twins      twins
 
 	ctx     context.Context // ends with Shutdown
 	stop    context.CancelFunc
@@ -70,6 +70,7 @@ func Start(config Config) (*Mesh, error) {
 		return nil, err
 	}
 	m := &Mesh{config: c, look: make(bell, 1), changed: make(bell, 1), retag: make(bell, 1)}
+	m.twins.answer = make(chan confirmation, 1)
 	former := c.readSnapshot()
 	// A clock that was set back must not make this start look older than the one before.
 	incarnation := max(uint64(time.Now().UnixNano()), former.Incarnation+1)
@@ -157,7 +158,7 @@ func (m *Mesh) Counts() Counts {
 	return m.catalog.counts
 }
 
-// Members returns who is or was in the mesh, this relay among them, in no order.
+// Members returns who is or was in the mesh: this relay first, the others in no order.
 func (m *Mesh) Members() []Member {
 	nodes := m.membership.nodes()
 	m.mu.Lock()
@@ -167,6 +168,11 @@ func (m *Mesh) Members() []Member {
 	for i := range members {
 		if members[i].Self {
 			members[i].Version, members[i].Routes = own, m.ledger.count()
+			members[0], members[i] = members[i], members[0]
+		}
+	}
+	for i := range members {
+		if members[i].Self || members[i].Status == Superseded {
 			continue
 		}
 		k := m.catalog.known(members[i].ID)

@@ -11,6 +11,10 @@ const (
 	Leaving Status = "leaving"
 	Left    Status = "left"
 	Failed  Status = "failed"
+
+	// Superseded is a member that lives, but a later start of the same id does, too, and only the routes of that one count. It is
+	// either a former start, which will be given up within seconds, or one of two relays with the same id.
+	Superseded Status = "superseded"
 )
 
 // Member is one relay of the mesh, or something else that has joined it: a serf agent has an ID, an address and a status only.
@@ -40,13 +44,14 @@ type roster struct {
 	name string // of the own node
 
 	parsed map[string]Tag // tags by their text; what is no tag has no ID
-	twin   uint64         // the incarnation of another relay with the same id, once there is one
+	twins  []Tag          // of other nodes that live under the own id; replaced, never written to
 }
 
 // view returns each other relay, by its latest start that lives or, if none does, its latest.
 func (r *roster) view(nodes []node) map[string]sighting {
 	view := make(map[string]sighting, len(nodes))
 	parsed := make(map[string]Tag, len(nodes))
+	r.twins = nil
 	for _, n := range nodes {
 		t := r.parse(n.tag)
 		parsed[n.tag] = t
@@ -55,8 +60,8 @@ func (r *roster) view(nodes []node) map[string]sighting {
 		}
 		s := sighting{Tag: t, living: n.status == Alive}
 		if t.ID == r.self.ID {
-			if s.living && t.Incarnation > r.self.Incarnation {
-				r.twin = t.Incarnation
+			if s.living {
+				r.twins = append(r.twins, t)
 			}
 			continue
 		}
@@ -87,8 +92,12 @@ func (s sighting) after(other sighting) bool {
 	return s.Incarnation > other.Incarnation
 }
 
-// members lists the nodes as members, without the former starts of a relay that lives.
+// members lists the nodes as members, without the former starts of a relay that lives and has been given up.
 func (r *roster) members(nodes []node, view map[string]sighting) []Member {
+	latest := r.self.Incarnation
+	for _, t := range r.twins {
+		latest = max(latest, t.Incarnation)
+	}
 	list := make([]Member, 0, len(nodes))
 	for _, n := range nodes {
 		t := r.parse(n.tag)
@@ -96,13 +105,17 @@ func (r *roster) members(nodes []node, view map[string]sighting) []Member {
 		if t.ID == "" {
 			m.ID = n.name
 		}
-		former := t.ID == r.self.ID && !m.Self
+		former := t.ID == r.self.ID && t.Incarnation < latest
 		if s, ok := view[t.ID]; ok {
 			former = s.Incarnation > t.Incarnation
 		}
-		if !former || n.status == Alive {
-			list = append(list, m)
+		switch {
+		case former && n.status == Alive:
+			m.Status = Superseded
+		case !m.Self && n.status != Alive && (former || t.ID == r.self.ID):
+			continue
 		}
+		list = append(list, m)
 	}
 	return list
 }

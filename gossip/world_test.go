@@ -200,7 +200,7 @@ func (w *world) whole() string {
 	for _, m := range list {
 		alive := 0
 		for _, o := range m.Members() {
-			if o.Status == Alive {
+			if o.Status == Alive || o.Status == Superseded {
 				alive++
 			}
 		}

@@ -18,7 +18,8 @@ func newMembers(s streams, where *settings) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "members", Short: "List the relays of the mesh", Args: cobra.NoArgs, ValidArgsFunction: cobra.NoFileCompletions,
 		Long: `List the relays of the mesh that the relay is in, as it knows them: whether they live, how many resources they have, and
-how long a message takes to them and back.`,
+how long a message takes to them and back. The relay itself has a star. One that is superseded lives, but its id has a later start:
+if it stays so for a minute, two relays have the same id, and the resources of the superseded one are not found.`,
 		Example: `  c3 --relay http://relay:8080 members
   c3 --relay http://relay:8080 members --json | jq '.members | length'`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -93,13 +94,13 @@ func printMembers(s streams, members *relayapi.Members, asJSON bool, err error) 
 		return printJSON(s.out, members)
 	}
 	rows := [][]string{{"RELAY", "STATUS", "URL", "GOSSIP", "ROUTES", "RTT"}}
-	for _, m := range members.Members {
+	for i, m := range members.Members {
 		rtt := "-"
 		if m.RTT > 0 {
 			rtt = time.Duration(m.RTT * float64(time.Second)).Round(time.Microsecond).String()
 		}
 		id := m.ID
-		if id == members.Relay {
+		if i == 0 && id == members.Relay { // the one that answers; there may be another one with the same id
 			id += " *"
 		}
 		rows = append(rows, []string{id, m.Status, cmp.Or(m.URL, "-"), cmp.Or(m.Gossip, "-"), strconv.Itoa(m.Routes), rtt})

@@ -123,7 +123,7 @@ type Joining struct {
 	Addresses []string `json:"addresses"`
 }
 
-// Members are the relays of a mesh, the one that answers among them.
+// Members are the relays of a mesh, the one that answers first.
 type Members struct {
 	Relay   string   `json:"relay"`
 	Members []Member `json:"members"`
@@ -134,7 +134,7 @@ type Member struct {
 	ID          string  `json:"id"`
 	URL         string  `json:"url,omitempty"`
 	Gossip      string  `json:"gossip,omitempty"` // host:port
-	Status      string  `json:"status"`           // alive, leaving, left or failed
+	Status      string  `json:"status"`           // alive, superseded, leaving, left or failed
 	Incarnation string  `json:"incarnation,omitempty"`
 	Version     uint64  `json:"version"`       // of its route table, as this relay has it
 	Routes      int     `json:"routes"`        // likewise
