@@ -49,6 +49,8 @@ type mesh struct {
 	announce string // the token for changes
 	call     string // the token for everything else
 
+	untold untold // guarded by the relay's mu
+
 	left  atomic.Bool // by hand: the relay goes on alone
 	keyMu sync.Mutex
 	keys  [][]byte // guarded by keyMu
@@ -156,20 +158,6 @@ func clip(s string, n int) string {
 		return s[:n]
 	}
 	return s
-}
-
-// put tells the mesh of a route, and remove that it is gone. The relay's mu is held, so that the changes come in order.
-func (m *mesh) put(rt *route) { m.update([]gossip.Route{routeOf(rt)}, nil) }
-
-func (m *mesh) remove(rt *route) { m.update(nil, []gossip.Key{keyOf(rt)}) }
-
-func (m *mesh) update(put []gossip.Route, remove []gossip.Key) {
-	if m == nil {
-		return
-	}
-	if err := m.members.Update(put, remove); err != nil {
-		m.relay.log.Warn().Err(err).Msg("a route is not known to other relays")
-	}
 }
 
 // lookup finds a name at other relays.
