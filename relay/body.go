@@ -59,6 +59,13 @@ func tooLarge(limit int64) error {
 	return &ipc.Error{Code: ipc.CodeTooLarge, Message: fmt.Sprintf("a body of more than the %d bytes that this relay takes here", limit)}
 }
 
+// expectBody notes whether the peer may still be sending its request when that is answered, which the body's end undoes.
+func (r *Relay) expectBody(ctx *fasthttp.RequestCtx) {
+	length := ctx.Request.Header.ContentLength()
+	c, _ := connOf(ctx.Conn())
+	c.expectMore(length > prefetched || length == -1)
+}
+
 // Read implements [io.Reader]. The error at a body's proper end is io.EOF.
 func (b *body) Read(p []byte) (int, error) {
 	if b.length >= 0 && b.got == b.length {
@@ -73,7 +80,11 @@ func (b *body) Read(p []byte) (int, error) {
 	if b.got += int64(n); b.got > b.limit {
 		return 0, tooLarge(b.limit)
 	}
-	return n, b.explain(err)
+	if err = b.explain(err); err == io.EOF || b.got == b.length {
+		c, _ := connOf(b.conn)
+		c.expectMore(false)
+	}
+	return n, err
 }
 
 // watch sets the deadline of the next read.

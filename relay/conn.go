@@ -18,6 +18,7 @@ type conn struct {
 	*net.TCPConn
 	table  *connTable
 	call   atomic.Pointer[inFlight] // the call that runs for it, or nil
+	more   atomic.Bool              // the peer may still be sending
 	closed sync.Once
 
 	// slow, where set, is called once when the peer took less than slowPiece of a write in slowAfter and more than slowFrom is
@@ -69,10 +70,17 @@ func (c *conn) Write(b []byte) (written int, err error) {
 	}
 }
 
-// Close implements [net.Conn].
-func (c *conn) Close() error {
-	c.closed.Do(func() { c.table.remove(c) })
-	return c.TCPConn.Close()
+// Close implements [net.Conn]. It returns at once; the peer has a while to read what it was answered.
+func (c *conn) Close() (err error) {
+	c.closed.Do(func() {
+		if c.more.Load() {
+			err = c.linger()
+			return
+		}
+		c.table.remove(c)
+		err = c.TCPConn.Close()
+	})
+	return err
 }
 
 // connOf is the connection below what fasthttp has. Under TLS what it writes is not the body itself.
@@ -94,10 +102,12 @@ type connTable struct {
 	done  chan struct{}
 	ended chan struct{}
 
-	refused atomic.Uint64
+	refused   atomic.Uint64
+	lingering sync.WaitGroup // connections that are closed but for what still comes
 
-	mu    sync.Mutex
-	conns map[*conn]struct{}
+	mu      sync.Mutex
+	conns   map[*conn]struct{}
+	stopped bool
 }
 
 func newConnTable(max int, stall time.Duration) *connTable {
@@ -231,9 +241,15 @@ func (t *connTable) closeAll() {
 	}
 }
 
+// stop ends the watch, and the connections that linger.
 func (t *connTable) stop() {
 	close(t.done)
 	<-t.ended
+	t.mu.Lock()
+	t.stopped = true
+	t.mu.Unlock()
+	t.closeAll()
+	t.lingering.Wait()
 }
 
 // gone tells whether the caller has closed its end.

@@ -60,7 +60,7 @@ func (r *Relay) serveCall(ctx *fasthttp.RequestCtx, name, method []byte) error {
 // enter takes a slot for a call.
 func (r *Relay) enter() error {
 	if r.draining.Load() {
-		return &ipc.Error{Code: ipc.CodeClosed, Message: "the relay is shutting down"}
+		return errDraining
 	}
 	if r.inFlight.Add(1) > int64(r.config.MaxCalls) {
 		r.inFlight.Add(-1)
@@ -86,27 +86,52 @@ func (x *exchange) recycle() {
 }
 
 func (x *exchange) run() error {
-	if err := x.readHeader(); err != nil {
-		return err
-	}
-	routes, remotes, err := x.candidates()
+	a, err := x.admit()
 	if err != nil {
 		return err
 	}
-	timeout, err := x.timeout()
-	if err != nil {
-		return err
-	}
-	x.begin(timeout)
+	x.begin(a.timeout)
 	defer x.end()
 	if err := x.readArgs(); err != nil {
 		return err
 	}
-	err = x.tryAll(routes)
-	if len(remotes) > 0 && (len(routes) == 0 || err != nil && x.mayGoOn(asError(err))) {
-		err = x.forward(remotes)
+	err = x.tryAll(a.routes)
+	if len(a.remotes) > 0 && (len(a.routes) == 0 || err != nil && x.mayGoOn(asError(err))) {
+		err = x.forward(a.remotes)
 	}
 	return err
+}
+
+// admission is what there is for a call whose header is in order.
+type admission struct {
+	routes  []*route
+	remotes []gossip.Candidate
+	timeout time.Duration
+}
+
+// admit reads the request's header, and finds fault with it as far as that goes without the body.
+func (x *exchange) admit() (a admission, err error) {
+	if err = x.readHeader(); err != nil {
+		return a, err
+	}
+	if a.routes, a.remotes, err = x.candidates(); err != nil {
+		return a, err
+	}
+	if a.timeout, err = x.timeout(); err != nil {
+		return a, err
+	}
+	if length := int64(x.http.Request.Header.ContentLength()); length > x.maxBody() {
+		return a, tooLarge(x.maxBody())
+	}
+	return a, nil
+}
+
+// maxBody is how long the body may be.
+func (x *exchange) maxBody() int64 {
+	if x.jsonIn {
+		return x.relay.config.MaxJSON
+	}
+	return x.relay.config.MaxBody
 }
 
 // readHeader reads what the request says of its and the answer's form.
@@ -165,8 +190,11 @@ func (x *exchange) candidates() (routes []*route, remotes []gossip.Candidate, er
 		}
 		routes = nil
 	}
-	if len(routes)+len(remotes) == 0 {
+	switch {
+	case len(routes)+len(remotes) == 0:
 		return nil, nil, notFound(x.name)
+	case len(remotes) == 0 && !slices.ContainsFunc(routes, func(rt *route) bool { return rt.methods[string(x.method)] != nil }):
+		return nil, nil, noSuchMethod(routes[0])
 	}
 	return routes, remotes, nil
 }

@@ -84,4 +84,6 @@ func (r *Relay) serveFault(ctx *fasthttp.RequestCtx, err error) {
 		writeProblem(ctx, e, nil, nil)
 	}
 	ctx.SetConnectionClose()
+	c, _ := connOf(ctx.Conn())
+	c.expectMore(timeout == nil)
 }

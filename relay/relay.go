@@ -77,7 +77,7 @@ func (r *Relay) ID() string { return r.config.ID }
 func (r *Relay) newServer() *fasthttp.Server {
 	c := &r.config
 	return &fasthttp.Server{
-		Handler: r.serveHTTP, ErrorHandler: r.serveFault,
+		Handler: r.serveHTTP, ErrorHandler: r.serveFault, ExpectHandler: r.serveExpectation,
 		ReadBufferSize: c.MaxHeader, WriteBufferSize: writeBuffer,
 		ReadTimeout: c.HeaderTimeout, IdleTimeout: c.IdleTimeout,
 		Concurrency:  c.MaxConns + 1, // connTable says no before

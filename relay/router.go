@@ -18,6 +18,7 @@ func (r *Relay) serveHTTP(ctx *fasthttp.RequestCtx) {
 	if r.config.AccessLog {
 		began = time.Now()
 	}
+	r.expectBody(ctx)
 	r.route(ctx)
 	if r.leaving.Load() {
 		ctx.SetConnectionClose() // so that nobody calls on a connection that is just being closed
@@ -35,12 +36,7 @@ func (r *Relay) logAccess(ctx *fasthttp.RequestCtx, took time.Duration) {
 // route finds who answers, by the target as it came: fasthttp's own path is decoded already, where a name may have a slash.
 func (r *Relay) route(ctx *fasthttp.RequestCtx) {
 	var at target
-	defer func() {
-		if v := recover(); v != nil {
-			r.log.Error().Str("panic", fmt.Sprint(v)).Str("stack", string(debug.Stack())).Msg("relay panicked")
-			writeProblem(ctx, &ipc.Error{Code: ipc.CodeInternal, Message: "the relay failed; its log says more", MayHaveRun: true}, at.name, at.method)
-		}
-	}()
+	defer r.rescue(ctx, &at)
 	err := checkRequest(&ctx.Request.Header)
 	if err != nil {
 		ctx.SetConnectionClose()
@@ -53,6 +49,14 @@ func (r *Relay) route(ctx *fasthttp.RequestCtx) {
 	r.guard.allow(ctx)
 	if err != nil {
 		writeProblem(ctx, err, at.name, at.method)
+	}
+}
+
+// rescue, deferred, makes a panic the end of one request only.
+func (r *Relay) rescue(ctx *fasthttp.RequestCtx, at *target) {
+	if v := recover(); v != nil {
+		r.log.Error().Str("panic", fmt.Sprint(v)).Str("stack", string(debug.Stack())).Msg("relay panicked")
+		writeProblem(ctx, &ipc.Error{Code: ipc.CodeInternal, Message: "the relay failed; its log says more", MayHaveRun: true}, at.name, at.method)
 	}
 }
 
