@@ -46,6 +46,7 @@ type Config struct {
 	// it. Without it others learn of changes by serf alone, about half a second later.
 	Push func(ctx context.Context, relayURL string, delta []byte) error
 
+	listen    listenFunc                                                        // for tests; default listen
 	transport func(memberlist.NodeAwareTransport) memberlist.NodeAwareTransport // for tests
 }
 
@@ -100,6 +101,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	for _, s := range c.Seeds {
 		errs = append(errs, c.checkSeed(s))
+	}
+	if c.listen == nil {
+		c.listen = listen
 	}
 	c.Limits, c.Tuning = c.Limits.withDefaults(), c.Tuning.withDefaults()
 	return c, errors.Join(errs...)

@@ -3,6 +3,7 @@ package gossip
 import (
 	"context"
 	"fmt"
+	"log"
 	"net"
 	"strconv"
 	"strings"
@@ -50,7 +51,7 @@ func startSerf(ctx context.Context, c *Config, tag Tag) (m *membership, err erro
 	if err != nil {
 		return nil, err
 	}
-	transport, err := listen(ip, port, &memberlist.NetTransportConfig{BindAddrs: []string{ip}, BindPort: port, Logger: logger})
+	transport, port, err := c.listen(ip, port, logger)
 	if err != nil {
 		return nil, fmt.Errorf("gossip: listening for gossip on %s: %w", c.Bind, err)
 	}
@@ -59,7 +60,6 @@ func startSerf(ctx context.Context, c *Config, tag Tag) (m *membership, err erro
 			transport.Shutdown()
 		}
 	}()
-	port = transport.GetAutoBindPort()
 	advertiseIP, advertisePort, err := advertiseAddress(ctx, c.Advertise, port)
 	if err != nil {
 		return nil, err
@@ -128,12 +128,19 @@ func newKeyring(keys [][]byte) (*memberlist.Keyring, error) {
 	return memberlist.NewKeyring(keys, keys[0])
 }
 
-// listen tries several times where any port will do, as it has to be free for TCP and UDP.
-func listen(ip string, port int, c *memberlist.NetTransportConfig) (*memberlist.NetTransport, error) {
+// listenFunc listens for gossip on an address, and returns the port.
+type listenFunc func(ip string, port int, log *log.Logger) (memberlist.NodeAwareTransport, int, error)
+
+// listen listens on TCP and UDP. It tries several times where any port will do, as it has to be free for both.
+func listen(ip string, port int, log *log.Logger) (memberlist.NodeAwareTransport, int, error) {
+	c := memberlist.NetTransportConfig{BindAddrs: []string{ip}, BindPort: port, Logger: log}
 	for tries := 1; ; tries++ {
-		t, err := memberlist.NewNetTransport(c)
-		if err == nil || port != 0 || tries == 10 {
-			return t, err
+		t, err := memberlist.NewNetTransport(&c)
+		switch {
+		case err == nil:
+			return t, t.GetAutoBindPort(), nil
+		case port != 0 || tries == 10:
+			return nil, 0, err
 		}
 	}
 }

@@ -24,10 +24,13 @@ type world struct {
 	side   map[string]int    // of a URL; relays of different sides don't reach each other
 	gossip map[string]string // URLs by gossip address
 	cut    bool
+
+	tuning Tuning
+	ether  *ether // carries the gossip; nil: loopback does
 }
 
 func newWorld(t testing.TB) *world {
-	return &world{t: t, meshes: make(map[string]*Mesh), side: make(map[string]int), gossip: make(map[string]string)}
+	return &world{t: t, tuning: quick, meshes: make(map[string]*Mesh), side: make(map[string]int), gossip: make(map[string]string)}
 }
 
 // quick is a tuning for tests that wait for failures.
@@ -44,7 +47,7 @@ func at(id string) string { return "http://" + id + ":80" }
 func (w *world) start(id string, edit ...func(*Config)) *Mesh {
 	w.t.Helper()
 	c := Config{
-		ID: id, URL: at(id), Tuning: quick,
+		ID: id, URL: at(id), Tuning: w.tuning,
 		Fetch: func(ctx context.Context, to string, q Query) ([]byte, error) {
 			m, err := w.reach(at(id), to)
 			if err != nil {
@@ -67,6 +70,9 @@ func (w *world) start(id string, edit ...func(*Config)) *Mesh {
 			return m.Address(), nil
 		},
 		transport: func(t memberlist.NodeAwareTransport) memberlist.NodeAwareTransport { return filter{t, w, at(id)} },
+	}
+	if w.ether != nil {
+		c.listen = w.ether.listen
 	}
 	for _, e := range edit {
 		e(&c)
@@ -123,6 +129,9 @@ func (w *world) heal() {
 var errCut = errors.New("no route to host")
 
 func (w *world) reach(from, to string) (*Mesh, error) {
+	if w.ether != nil {
+		w.ether.pause()
+	}
 	w.mu.Lock()
 	m := w.meshes[to]
 	w.mu.Unlock()
@@ -171,14 +180,16 @@ func (f filter) DialAddressTimeout(a memberlist.Address, d time.Duration) (net.C
 // await waits until what returns nothing, and fails with what it returned last if that takes too long.
 func await(t testing.TB, limit time.Duration, what func() string) {
 	t.Helper()
-	for end := time.Now().Add(limit); ; time.Sleep(5 * time.Millisecond) {
+	for begun := time.Now(); ; {
 		problem := what()
-		if problem == "" {
+		waited := time.Since(begun)
+		switch {
+		case problem == "":
 			return
-		}
-		if time.Now().After(end) {
+		case waited > limit:
 			t.Fatalf("after %v: %s", limit, problem)
 		}
+		time.Sleep(min(max(waited/32, time.Millisecond), 200*time.Millisecond))
 	}
 }
 
