@@ -53,8 +53,15 @@ func (m *Mesh) observe() map[string]sighting {
 	twins := m.roster.twins
 	m.mu.Unlock()
 	m.watchTwins(twins)
-	if first := m.membership.latest.view.Swap(&view); living(view) > 0 && (first == nil || living(*first) == 0) {
+	before := make(map[string]sighting)
+	if p := m.membership.latest.view.Swap(&view); p != nil {
+		before = *p
+	}
+	if living(view) > 0 && living(before) == 0 {
 		m.retag.ring() // what was announced to nobody, or while the relay joined
+	}
+	if m.reunion.observe(time.Now(), before, view); m.reunion.ready(time.Now()) && !m.leaving.Load() {
+		m.reunite(nodes)
 	}
 	m.catalog.observe(time.Now(), view)
 	m.outbox.observe(time.Now(), view)

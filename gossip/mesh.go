@@ -21,6 +21,7 @@ type Mesh struct {
 	outbox     *outbox
 	keeper     *keeper // nil: there is no snapshot
 	twins      twins
+	reunion    reunion // watch's alone
 
 	ctx     context.Context // ends with Shutdown
 	stop    context.CancelFunc
