@@ -84,7 +84,7 @@ func (c *catalog) observe(now time.Time, view map[string]sighting) {
 	for id, s := range view {
 		p := c.peers[id]
 		switch {
-		case p == nil && len(c.peers) >= c.limits.Peers:
+		case p == nil && len(c.peers) >= c.limits.Peers && !(s.living && c.giveWayLocked()):
 			continue
 		case p == nil:
 			p = &peer{order: order(c.self, id, 0)}
@@ -95,6 +95,17 @@ func (c *catalog) observe(now time.Time, view map[string]sighting) {
 		}
 		c.sightLocked(now, p, s)
 	}
+}
+
+// giveWayLocked forgets one that does not live, for one that does, and tells whether there was one.
+func (c *catalog) giveWayLocked() bool {
+	for id, p := range c.peers {
+		if !p.seen.living {
+			c.forgetLocked(id, p)
+			return true
+		}
+	}
+	return false
 }
 
 func (c *catalog) forgetLocked(id string, p *peer) {

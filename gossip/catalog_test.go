@@ -3,6 +3,7 @@ package gossip
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -121,9 +122,18 @@ func TestCatalogLeavesALiarAlone(t *testing.T) {
 func TestCatalogRetries(t *testing.T) {
 	o := newOwner(t, route("a", 1))
 	c, now := catalogWith("a", o.tag(at("a"))), epoch
+	var log logged
+	c.log = log.logger()
 	down := func(Query) ([]byte, error) { return nil, errors.New("down") }
+	pullAll(c, &now, epoch.Add(8*time.Second), down)
+	if n := log.count("does not answer at its URL"); n != 0 {
+		t.Errorf("the log says %d times in 8 s that the owner does not answer", n)
+	}
 	if n := len(pullAll(c, &now, epoch.Add(time.Minute), down)); n < 30 || n > 100 {
 		t.Errorf("asked %d times in a minute", n)
+	}
+	if n := log.count("does not answer at its URL"); n != 1 {
+		t.Errorf("the log says %d times in a minute that the owner does not answer", n)
 	}
 	begun := now
 	pullAll(c, &now, now.Add(time.Minute), o.honest)
@@ -232,6 +242,33 @@ func TestNewIncarnationHidesTheFormer(t *testing.T) {
 	if got := names(c); len(got) != 0 {
 		t.Errorf("has %v", got)
 	}
+}
+
+// TestDeadGiveWay: where there are as many relays as tables are kept of, one that lives takes the place of one that does not.
+func TestDeadGiveWay(t *testing.T) {
+	c := newCatalog("z", Limits{Peers: 2}.withDefaults(), defaultPace, zerolog.Nop(), never)
+	view := make(map[string]sighting)
+	see := func(id string, living bool) {
+		view[id] = sighting{Tag{ID: id, URL: at(id), Incarnation: 7}, living}
+		c.observe(epoch, view)
+	}
+	has := func(want ...string) {
+		t.Helper()
+		if got := slices.Sorted(maps.Keys(c.peers)); !slices.Equal(got, want) {
+			t.Errorf("keeps %v, want %v", got, want)
+		}
+	}
+	see("a", true)
+	see("b", false)
+	see("c", false)
+	has("a", "b")
+	see("d", true)
+	has("a", "d")
+	see("e", true)
+	has("a", "d")
+	see("a", false)
+	see("d", true)
+	has("d", "e")
 }
 
 // TestBounds: tables of too many relays, or with too many routes, are not taken.

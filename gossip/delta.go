@@ -75,6 +75,9 @@ func (w *wordlist) append(dst []byte, words ...string) []byte {
 	return dst
 }
 
+// wordsOfRoute is how many words a route has at most, once removed and once put.
+const wordsOfRoute = 2 + 6
+
 var errDelta = errors.New("gossip: not a delta of a route table")
 
 // ParseDelta reads what Append wrote. It takes memory in proportion to src, keeps nothing of it, and refuses what is beyond
@@ -89,7 +92,7 @@ func ParseDelta(src []byte, limits Limits) (*Delta, error) {
 		return nil, fmt.Errorf("%w of format %d; do all relays have the same release?", errDelta, deltaFormat)
 	}
 	d := &Delta{Relay: p.text(maxID), Incarnation: p.fixed(), Base: p.number(), Version: p.number(), Digest: p.fixed()}
-	words := make([]string, p.count(1, math.MaxInt))
+	words := make([]string, p.count(1, wordsOfRoute*limits.Routes))
 	for i := range words {
 		words[i] = p.text(maxName)
 	}

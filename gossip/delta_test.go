@@ -72,6 +72,15 @@ func TestParseDeltaRefuses(t *testing.T) {
 	if _, err := ParseDelta(append(text, 0), Limits{}); err == nil {
 		t.Error("a byte too much is read")
 	}
+	wordy := append([]byte(nil), deltaFormat, 1, 'r', 0, 0, 0, 0, 0, 0, 0, 7, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0)
+	wordy = append(wordy, wordsOfRoute+1)                      // of no bytes each
+	wordy = append(wordy, make([]byte, wordsOfRoute+1+1+1)...) // nothing removed, nothing put
+	if _, err := ParseDelta(wordy, Limits{Routes: 2}); err != nil {
+		t.Errorf("words that are not used: %v", err)
+	}
+	if _, err := ParseDelta(wordy, Limits{Routes: 1}); err == nil {
+		t.Error("more words are read than the routes can have")
+	}
 	if _, err := ParseDelta(make([]byte, 1<<20), Limits{TableBytes: 1000}); !errors.Is(err, ErrFull) {
 		t.Errorf("a large delta: %v", err)
 	}

@@ -135,9 +135,16 @@ func (c *catalog) judgeLocked(now time.Time, p *peer, err error, partial bool) {
 		c.counts.Failed++
 		c.log.Debug().Err(err).Str("relay", p.seen.ID).Msg("a pull of routes failed")
 		p.pull.not = now.Add(backoff(c.pace.retry, c.pace.retryMax, p.pull.failures, c.chance))
-		p.pull.failures++
+		if p.pull.failures++; p.pull.failures == silentPulls {
+			c.log.Warn().Err(err).Str("relay", p.seen.ID).Str("url", p.seen.URL).
+				Msg("this relay lives, but does not answer at its URL; its changes are not known here until it does")
+		}
 	}
 }
+
+// silentPulls is after how many failed pulls in a row it is said that a relay does not answer. They take longer than serf needs to
+// notice that it has died.
+const silentPulls = 16
 
 // backoff is the time before the next try after that many failures, with some chance in it.
 func backoff(first, limit time.Duration, failures int, chance func(time.Duration) time.Duration) time.Duration {
