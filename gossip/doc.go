@@ -24,6 +24,7 @@
 //   - An index (index.go) answers lookups.
 //   - A roster (roster.go) makes of serf's nodes who the relays are; twins (twin.go) are those that have this relay's id.
 //   - A reunion (reunion.go) notices that a cut has healed, and is made faster than by serf alone.
+//   - A gate (gate.go) bounds how many nodes serf takes.
 //   - A keeper (keeper.go) writes down who is there, for the next start (memory.go).
 //   - A Mesh (mesh.go) drives all of these with serf, goroutines and time.
 //

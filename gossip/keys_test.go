@@ -3,6 +3,7 @@ package gossip
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -48,6 +49,45 @@ func TestKeys(t *testing.T) {
 	}
 	w.start("c", keyed(key(2)), seeded(a))
 	await(t, 10*time.Second, w.whole)
+}
+
+// TestKeysOfTheAbsent: a relay that was down while keys were rotated is back with the new one in front, and one that was cut off
+// when it is given it.
+func TestKeysOfTheAbsent(t *testing.T) {
+	leaktest.Check(t)
+	w := newWorld(t)
+	a := w.start("a", keyed(key(1)))
+	down := w.start("down", keyed(key(1)), seeded(a))
+	cut := w.start("cut", keyed(key(1)), seeded(a))
+	await(t, 10*time.Second, w.whole)
+	w.kill(down)
+	w.split("cut")
+	await(t, 10*time.Second, func() string {
+		if n := others(a.Members()); n != 0 {
+			return fmt.Sprintf("a sees %d others alive", n)
+		}
+		return ""
+	})
+	rotate := func(m *Mesh) {
+		t.Helper()
+		if err := errors.Join(m.InstallKey(key(2)), m.UseKey(key(2)), m.RemoveKey(key(1))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rotate(a)
+	w.start("down", keyed(key(2), key(1)), seeded(a))
+	await(t, 10*time.Second, func() string {
+		if n := others(a.Members()); n != 1 {
+			return fmt.Sprintf("a sees %d others alive", n)
+		}
+		return ""
+	})
+	w.heal()
+	if err := a.Join(t.Context(), cut.Address()); err == nil {
+		t.Error("the new key opens what the old one closed")
+	}
+	rotate(cut)
+	await(t, 20*time.Second, w.whole)
 }
 
 func TestKeyErrors(t *testing.T) {

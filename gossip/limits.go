@@ -15,7 +15,8 @@ type Limits struct {
 	TableBytes int
 	// TotalRoutes is how many are kept of all other relays together. Default 1,000,000.
 	TotalRoutes int
-	// Peers is of how many other relays tables are kept. Default 4096.
+	// Peers is of how many other relays tables are kept. Serf takes twice as many nodes, as former starts are among them.
+	// Default 4096.
 	Peers int
 }
 

@@ -48,6 +48,7 @@ func (m *Mesh) watch() {
 // observe looks at what serf knows.
 func (m *Mesh) observe() map[string]sighting {
 	nodes := m.membership.nodes()
+	m.membership.gate.observe(nodes)
 	m.mu.Lock()
 	view := m.roster.view(nodes)
 	twins := m.roster.twins

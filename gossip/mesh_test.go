@@ -383,3 +383,57 @@ func TestTwinsApart(t *testing.T) {
 		t.Error("not found though it has answered")
 	}
 }
+
+// TestGate: a relay takes no more nodes than it may, whatever the others say.
+func TestGate(t *testing.T) {
+	leaktest.Check(t)
+	w := newWorld(t)
+	var log logged
+	a := w.start("a", func(c *Config) { c.Limits.Peers, c.Logger = 1, log.logger() }) // four nodes, itself among them
+	b := w.start("b", seeded(a))
+	for _, id := range []string{"c", "d"} {
+		w.start(id, seeded(b))
+	}
+	await(t, 5*time.Second, func() string {
+		if n := len(a.Members()); n != 4 {
+			return fmt.Sprintf("a has %d members", n)
+		}
+		return ""
+	})
+	w.start("e", seeded(b))
+	await(t, 5*time.Second, func() string {
+		if n := len(b.Members()); n != 5 {
+			return fmt.Sprintf("b has %d members", n)
+		}
+		if log.count("1 more are not taken") == 0 {
+			return "a was not told of the fifth"
+		}
+		return ""
+	})
+	if n := len(a.Members()); n != 4 {
+		t.Errorf("a has %d members", n)
+	}
+}
+
+// TestIPv6: relays gossip over IPv6, and join by an address of it.
+func TestIPv6(t *testing.T) {
+	leaktest.Check(t)
+	if l, err := net.Listen("tcp", "[::1]:0"); err != nil {
+		t.Skip("this host has no IPv6: ", err)
+	} else {
+		l.Close()
+	}
+	w := newWorld(t)
+	six := func(c *Config) { c.Bind = "[::1]:0" }
+	a := w.start("a", six)
+	b := w.start("b", six, seeded(a))
+	if err := b.Update([]Route{route("counter", 1)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	await(t, 5*time.Second, w.whole)
+	for _, m := range a.Members() {
+		if host, _, err := net.SplitHostPort(m.Gossip); err != nil || host != "::1" {
+			t.Errorf("%s gossips at %s, %v", m.ID, m.Gossip, err)
+		}
+	}
+}

@@ -30,6 +30,7 @@ type membership struct {
 	name   string
 	events chan serf.Event
 	latest *latestStarts
+	gate   *gate
 }
 
 // nodeName is unique to each start of a relay: serf takes a node that comes back under the name of one that failed for the
@@ -77,6 +78,7 @@ func startSerf(ctx context.Context, c *Config, tag Tag) (m *membership, err erro
 	}
 	m = &membership{
 		name: nodeName(tag.ID, tag.Incarnation), events: make(chan serf.Event, eventBuffer), latest: new(latestStarts),
+		gate: newGate(c.Limits),
 	}
 	conf := serfConfig(c.Tuning)
 	conf.NodeName = m.name
@@ -84,6 +86,7 @@ func startSerf(ctx context.Context, c *Config, tag Tag) (m *membership, err erro
 	conf.EventCh = m.events
 	conf.Logger, conf.MemberlistConfig.Logger = logger, logger
 	conf.ReconnectTimeoutOverride = m.latest
+	conf.Merge = m.gate
 	conf.MemberlistConfig.Keyring = keyring
 	conf.MemberlistConfig.BindAddr, conf.MemberlistConfig.BindPort = ip, port
 	conf.MemberlistConfig.AdvertiseAddr, conf.MemberlistConfig.AdvertisePort = advertiseIP, advertisePort
