@@ -18,8 +18,6 @@ const (
 	smallBody = 64 << 10
 	// prefetched is what fasthttp reads of a body of known length before it calls the handler.
 	prefetched = 8 << 10
-	// leastRate is how fast a body has to come on average, in bytes per second.
-	leastRate = 1 << 10
 )
 
 // errStalled is the end of a peer that sends nothing.
@@ -35,8 +33,9 @@ type body struct {
 	patience time.Duration // how long a read may take
 	until    time.Time     // when the call's time is over, or zero
 	deadline time.Time     // of the last read that could wait
-	began    time.Time
 	got      int64
+	pace     pace
+	slow     bool // it came too slowly
 }
 
 // openBody looks at the body of a request, of which at most limit bytes are taken, and which has to be there by the time until,
@@ -45,6 +44,7 @@ func (r *Relay) openBody(ctx *fasthttp.RequestCtx, limit int64, until time.Time)
 	b := body{
 		stream: ctx.RequestBodyStream(), conn: ctx.Conn(), length: int64(ctx.Request.Header.ContentLength()),
 		limit: limit, stall: r.config.StallTimeout, patience: r.config.StallTimeout, until: until,
+		pace: newPace(&r.config),
 	}
 	if b.length < -1 || b.stream == nil {
 		b.length = 0
@@ -71,12 +71,10 @@ func (b *body) Read(p []byte) (int, error) {
 	if b.length >= 0 && b.got == b.length {
 		return 0, io.EOF
 	}
-	if b.length > prefetched || b.length < 0 { // else it is here
-		if err := b.watch(); err != nil {
-			return 0, err
-		}
+	if b.slow {
+		return 0, errStalled
 	}
-	n, err := b.stream.Read(p)
+	n, err := b.read(p)
 	if b.got += int64(n); b.got > b.limit {
 		return 0, tooLarge(b.limit)
 	}
@@ -87,15 +85,22 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// read reads from the stream, and takes the time if that may wait.
+func (b *body) read(p []byte) (int, error) {
+	if b.length >= 0 && b.length <= prefetched {
+		return b.stream.Read(p) // it is here
+	}
+	began := time.Now()
+	if err := b.watch(began); err != nil {
+		return 0, err
+	}
+	n, err := b.stream.Read(p)
+	b.slow = b.pace.count(time.Since(began), n) // for the next time: these bytes are here
+	return n, err
+}
+
 // watch sets the deadline of the next read.
-func (b *body) watch() error {
-	now := time.Now()
-	if b.began.IsZero() {
-		b.began = now
-	}
-	if took := now.Sub(b.began); took > b.stall && b.got < int64(took.Seconds()*leastRate) {
-		return errStalled
-	}
+func (b *body) watch(now time.Time) error {
 	b.deadline = now.Add(b.patience)
 	if !b.until.IsZero() && b.until.Before(b.deadline) {
 		b.deadline = b.until

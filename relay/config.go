@@ -28,6 +28,7 @@ const (
 	DefaultHeaderTimeout = 10 * time.Second
 	DefaultIdleTimeout   = 2 * time.Minute
 	DefaultStallTimeout  = 30 * time.Second
+	DefaultMinRate       = 1 << 10
 	DefaultSpoolDir      = "/var/tmp"
 	DefaultMaxSpool      = 16 << 30
 )
@@ -72,9 +73,11 @@ type Config struct {
 	HeaderTimeout time.Duration
 	// IdleTimeout is how long a connection may wait for the next request. Default 2 min.
 	IdleTimeout time.Duration
-	// StallTimeout is how long a peer may neither send nor read any of a body before it is given up; a body must come with
-	// 1 KiB/s on average after that time. Default 30 s.
+	// StallTimeout is how long a peer may neither send nor read any of a body before it is given up. Default 30 s.
 	StallTimeout time.Duration
+	// MinRate is how many bytes per second of a body a peer must send or read, on average over twice the StallTimeout that
+	// the relay waits for it. Less than zero is none. Default 1 KiB.
+	MinRate int64
 
 	// Mesh, where set, is how the relay finds others. Default: it is alone.
 	Mesh *MeshConfig
@@ -107,6 +110,7 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.HeaderTimeout, DefaultHeaderTimeout)
 	setDefault(&c.IdleTimeout, DefaultIdleTimeout)
 	setDefault(&c.StallTimeout, DefaultStallTimeout)
+	setDefault(&c.MinRate, DefaultMinRate)
 	setDefault(&c.SpoolDir, DefaultSpoolDir)
 	setDefault(&c.MaxSpool, DefaultMaxSpool)
 	setDefault(&c.AnnounceToken, c.Token)

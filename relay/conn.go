@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// conn is a connection of a caller's. It bounds how long a write may stall, and knows the call that runs for it, so that the
+// conn is a connection of a caller's. It bounds how long a write may stall and how slow it may be, and knows the call that runs for it, so that the
 // call can be cancelled when the caller is gone.
 type conn struct {
 	*net.TCPConn
@@ -25,6 +25,7 @@ type conn struct {
 	// left. The rest is then to be had from the reader that it returns, unless that is nil. It belongs to the goroutine that writes.
 	slow     func(rest []byte) io.Reader
 	slowFrom int
+	pace     pace // likewise
 }
 
 // inFlight is a call whose caller may leave.
@@ -39,7 +40,7 @@ const (
 	slowPiece = 256 << 10 // bytes
 )
 
-// Write implements [net.Conn]. It fails when the peer has not read anything for the table's stall timeout.
+// Write implements [net.Conn]. It fails when the peer has not read anything for the table's stall timeout, or goes on too slowly.
 func (c *conn) Write(b []byte) (written int, err error) {
 	stalled := time.Duration(0)
 	for {
@@ -51,12 +52,13 @@ func (c *conn) Write(b []byte) (written int, err error) {
 		written += n
 		b = b[n:]
 		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
+			c.pace.count(0, n)
 			return written, err
 		}
 		if stalled += wait; n > 0 {
 			stalled = 0
 		}
-		if stalled >= c.table.stall {
+		if c.pace.count(wait, n) || stalled >= c.table.stall {
 			return written, err
 		}
 		if c.slow != nil && len(b) > c.slowFrom && n < slowPiece {
@@ -97,6 +99,7 @@ func connOf(c net.Conn) (_ *conn, encrypted bool) {
 type connTable struct {
 	max   int
 	stall time.Duration
+	pace  pace          // of a connection that has done nothing yet
 	busy  atomic.Bool   // a call may be in flight: there is something to watch
 	wake  chan struct{} // holds a value when the watch shall begin
 	done  chan struct{}
@@ -110,9 +113,9 @@ type connTable struct {
 	stopped bool
 }
 
-func newConnTable(max int, stall time.Duration) *connTable {
+func newConnTable(c *Config) *connTable {
 	t := &connTable{
-		max: max, stall: stall, conns: make(map[*conn]struct{}),
+		max: c.MaxConns, stall: c.StallTimeout, pace: newPace(c), conns: make(map[*conn]struct{}),
 		wake: make(chan struct{}, 1), done: make(chan struct{}), ended: make(chan struct{}),
 	}
 	go t.watch()
@@ -125,7 +128,7 @@ func (t *connTable) add(tcp *net.TCPConn) *conn {
 	if len(t.conns) >= t.max {
 		return nil
 	}
-	c := &conn{TCPConn: tcp, table: t}
+	c := &conn{TCPConn: tcp, table: t, pace: t.pace}
 	t.conns[c] = struct{}{}
 	return c
 }

@@ -57,7 +57,7 @@ func New(config Config) (*Relay, error) {
 		guard: newGuard(&c), spool: newSpool(c.SpoolDir, c.MaxSpool),
 		servers: make(map[string]*server), names: make(map[string]*entry),
 	}
-	r.conns = newConnTable(c.MaxConns, c.StallTimeout)
+	r.conns = newConnTable(&c)
 	r.metrics = newMetrics(r)
 	r.http = r.newServer()
 	if err := r.startMesh(); err != nil {

@@ -24,7 +24,7 @@ type relayFlags struct {
 	origins, socketDirs                                    []string
 	noDirect, accessLog                                    bool
 	maxHeader, maxCalls, maxConns, maxServers, maxRoutes   int
-	maxBody, maxJSON, maxSpool                             int64
+	maxBody, maxJSON, maxSpool, minRate                    int64
 	headerTimeout, idleTimeout, stallTimeout, drainTimeout time.Duration
 	spoolDir, logLevel                                     string
 	shmConnBytes, shmBytes                                 int64
@@ -64,6 +64,7 @@ func (f *relayFlags) addLimits(set *pflag.FlagSet) {
 	set.DurationVar(&f.headerTimeout, "header-timeout", relay.DefaultHeaderTimeout, "for how long a header may come")
 	set.DurationVar(&f.idleTimeout, "idle-timeout", relay.DefaultIdleTimeout, "for how long a connection may have nothing to do")
 	set.DurationVar(&f.stallTimeout, "stall-timeout", relay.DefaultStallTimeout, "for how long a body may not move")
+	set.Int64Var(&f.minRate, "min-rate", relay.DefaultMinRate, "bytes per second of a body that a caller must send or read, on average while it is waited for; -1 for any")
 	set.StringVar(&f.spoolDir, "spool-dir", relay.DefaultSpoolDir, "a `DIR` where the bodies of slow callers wait")
 	set.Int64Var(&f.maxSpool, "max-spool", relay.DefaultMaxSpool, "bytes of those, together")
 	set.Int64Var(&f.shmConnBytes, "shm-conn-bytes", 0, "bytes of shared memory for the bodies on the way to one server (default: up to 4 GiB)")
@@ -75,7 +76,7 @@ func (f *relayFlags) limits() relay.Config {
 	return relay.Config{
 		MaxHeader: f.maxHeader, MaxBody: f.maxBody, MaxJSON: f.maxJSON, MaxCalls: f.maxCalls, MaxConns: f.maxConns,
 		MaxServers: f.maxServers, MaxRoutes: f.maxRoutes,
-		HeaderTimeout: f.headerTimeout, IdleTimeout: f.idleTimeout, StallTimeout: f.stallTimeout,
+		HeaderTimeout: f.headerTimeout, IdleTimeout: f.idleTimeout, StallTimeout: f.stallTimeout, MinRate: f.minRate,
 		SpoolDir: f.spoolDir, MaxSpool: f.maxSpool,
 		Memory: ipc.MemoryConfig{ConnBytes: f.shmConnBytes, MaxBytes: f.shmBytes},
 	}
