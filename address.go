@@ -3,9 +3,9 @@ package c2
 import (
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
+	"github.com/ctwo-go/c2/internal/relayurl"
 	"github.com/ctwo-go/c2/ipc"
 )
 
@@ -38,11 +38,11 @@ func parseAddress(address string) (scheme, string, error) {
 
 // parseRelayURL returns the URL of a relay in the one form that all who mean that relay write: scheme, host and port.
 func parseRelayURL(text string) (string, error) {
-	u, err := url.Parse(text)
-	if err != nil || !isRelayURL(u) {
-		return "", newError(CodeInvalid, "relay %q: want http://host:port or https://host:port, and nothing behind it", redacted(u, text))
+	text, err := relayurl.Parse(text)
+	if err != nil {
+		return "", newError(CodeInvalid, "relay %v", err)
 	}
-	return strings.ToLower(u.Scheme + "://" + u.Host), nil
+	return text, nil
 }
 
 // maxRelays bounds how many relays a list may have.
@@ -66,24 +66,6 @@ func parseRelayURLs(text string) (urls []string, err error) {
 		return nil, newError(CodeInvalid, "%d relays: want at most %d; those of a mesh know of each other", len(urls), maxRelays)
 	}
 	return urls, nil
-}
-
-func isRelayURL(u *url.URL) bool {
-	port, err := strconv.ParseUint(u.Port(), 10, 16)
-	return (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil &&
-		(u.Path == "" || u.Path == "/") && u.RawQuery == "" && !u.ForceQuery && u.Fragment == "" &&
-		(err == nil && port > 0 || u.Port() == "" && !strings.HasSuffix(u.Host, ":"))
-}
-
-// redacted is the URL without a password that may be in it: errors are logged. u is nil if it can't be read.
-func redacted(u *url.URL, text string) string {
-	switch {
-	case u != nil:
-		return u.Redacted()
-	case strings.Contains(text, "@"):
-		return "…" + text[strings.LastIndex(text, "@"):]
-	}
-	return text
 }
 
 // pathSegment is a name as one segment of a URL's path. A dot or two would be taken for a way through the path.

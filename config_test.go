@@ -95,7 +95,7 @@ func TestSettingsThatAreWrong(t *testing.T) {
 		"C2_SHM_WAIT":        {"0", `C2_SHM_WAIT="0": want a duration above 0, like 10s`},
 		"C2_RELAY":           {"host:8080", `C2_RELAY: relay "host:8080": want http://host:port or https://host:port, and nothing behind it`},
 		"C2_TOKEN":           {"a secret", `C2_TOKEN: want letters, digits and signs of ASCII, without spaces`},
-		"C2_TLS_CA":          {"/nonexistent", `C2_TLS_CA="/nonexistent": want a file of PEM certificates: open /nonexistent`},
+		"C2_TLS_CA":          {"/nonexistent", `C2_TLS_CA: open /nonexistent`},
 		"C2_TLS_CERT":        {"cert.pem", `C2_TLS_CERT and C2_TLS_KEY: want both or neither`},
 		"C2_TLS_KEY":         {"key.pem", `C2_TLS_CERT and C2_TLS_KEY: want both or neither`},
 		"C2_LOG_LEVEL":       {"loud", `C2_LOG_LEVEL="loud": want debug, info, warn, error or disabled`},

@@ -142,8 +142,8 @@ func TestTLSByVariables(t *testing.T) {
 		t.Error("an option without a relay does not overrule the variable")
 	}
 	for name, change := range map[string]map[string]string{
-		`C2_TLS_CA="` + a.file("ca.key") + `": want a file of PEM certificates: there is none in it`: {"C2_TLS_CA": a.file("ca.key")},
-		`want PEM files of a certificate and its key`:                                                {"C2_TLS_KEY": a.file("relay.key")},
+		`C2_TLS_CA: ` + a.file("ca.key") + ` has no certificates, as PEM`: {"C2_TLS_CA": a.file("ca.key")},
+		`C2_TLS_CERT and C2_TLS_KEY: certificate `:                        {"C2_TLS_KEY": a.file("relay.key")},
 	} {
 		for variable, value := range change {
 			was := os.Getenv(variable)

@@ -2,11 +2,10 @@ package c2
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
-	"strconv"
+
+	"github.com/ctwo-go/c2/internal/certfile"
 )
 
 // tls finds the settings of TLS: the option's, else what the variables' files say, else nil for the defaults.
@@ -28,35 +27,21 @@ func (r *resolver) tlsFiles() *tls.Config {
 	}
 	config := new(tls.Config)
 	if ca != "" {
-		pool, err := readCertificates(ca)
+		pool, err := certfile.Authorities(ca)
 		if err != nil {
-			r.faults = append(r.faults, fmt.Errorf("C2_TLS_CA=%s: want a file of PEM certificates: %w", strconv.Quote(ca), err))
+			r.faults = append(r.faults, fmt.Errorf("C2_TLS_CA: %w", err))
 		}
 		config.RootCAs = pool
 	}
 	switch {
 	case cert != "" && key != "":
-		pair, err := tls.LoadX509KeyPair(cert, key)
+		pair, err := certfile.Pair(cert, key)
 		if err != nil {
-			r.faults = append(r.faults, fmt.Errorf("C2_TLS_CERT=%s and C2_TLS_KEY=%s: want PEM files of a certificate and its key: %w",
-				strconv.Quote(cert), strconv.Quote(key), err))
+			r.faults = append(r.faults, fmt.Errorf("C2_TLS_CERT and C2_TLS_KEY: %w", err))
 		}
 		config.Certificates = []tls.Certificate{pair}
 	case cert != "" || key != "":
 		r.faults = append(r.faults, errors.New("C2_TLS_CERT and C2_TLS_KEY: want both or neither, a certificate is of no use without its key"))
 	}
 	return config
-}
-
-// readCertificates reads the certificates of the authorities that are trusted.
-func readCertificates(file string) (*x509.CertPool, error) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(text) {
-		return nil, errors.New("there is none in it")
-	}
-	return pool, nil
 }

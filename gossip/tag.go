@@ -3,9 +3,10 @@ package gossip
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/ctwo-go/c2/internal/relayurl"
 )
 
 // Tag is all that serf carries of a relay.
@@ -68,10 +69,11 @@ func checkURL(text string) error {
 	if text == "" {
 		return nil
 	}
-	u, err := url.Parse(text)
-	if err != nil || len(text) > maxURL || strings.ContainsFunc(text, unprintable) ||
-		u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return fmt.Errorf("gossip: relay URL %q: want http://host:port or https://host:port, up to %d bytes", clip(text), maxURL)
+	if len(text) > maxURL || strings.ContainsFunc(text, unprintable) {
+		return fmt.Errorf("gossip: relay URL %q: want up to %d bytes of ASCII", clip(text), maxURL)
+	}
+	if _, err := relayurl.Parse(text); err != nil {
+		return fmt.Errorf("gossip: relay URL %w", err)
 	}
 	return nil
 }

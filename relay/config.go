@@ -6,13 +6,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net/url"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
 
+	"github.com/ctwo-go/c2/internal/relayurl"
 	"github.com/ctwo-go/c2/ipc"
 )
 
@@ -122,7 +122,7 @@ func (c Config) withDefaults() (Config, error) {
 	if len(c.SocketDirs) == 0 {
 		c.SocketDirs = []string{runtimeDir()}
 	}
-	return c, errors.Join(checkID(c.ID), checkURL(c.URL), checkDirs(c.SocketDirs))
+	return c, errors.Join(checkID(c.ID), checkURL(&c.URL), checkDirs(c.SocketDirs))
 }
 
 func setDefault[T comparable](v *T, d T) {
@@ -151,14 +151,12 @@ func checkID(id string) error {
 	return nil
 }
 
-func checkURL(text string) error {
-	if text == "" {
+func checkURL(text *string) (err error) {
+	if *text == "" {
 		return nil
 	}
-	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" ||
-		u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return fmt.Errorf("relay URL %q: want http://host:port or https://host:port", text)
+	if *text, err = relayurl.Parse(*text); err != nil {
+		return fmt.Errorf("relay URL %w", err)
 	}
 	return nil
 }

@@ -2,14 +2,14 @@ package relay
 
 import (
 	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"fmt"
 	"os"
 	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/ctwo-go/c2/internal/certfile"
 )
 
 // Certificates are the files that HTTPS is served with. They may be replaced while the relay runs: connections made from then
@@ -93,21 +93,16 @@ func (c *Certificates) look() (stamps [3]stamp, err error) {
 }
 
 func (c *Certificates) load() (*tls.Config, error) {
-	pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
+	pair, err := certfile.Pair(c.Cert, c.Key)
 	if err != nil {
-		return nil, fmt.Errorf("certificate %s with key %s: %w", c.Cert, c.Key, err)
+		return nil, err
 	}
 	config := &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
 	if c.ClientCA == "" {
 		return config, nil
 	}
-	pem, err := os.ReadFile(c.ClientCA)
-	if err != nil {
+	if config.ClientCAs, err = certfile.Authorities(c.ClientCA); err != nil {
 		return nil, fmt.Errorf("authorities of callers: %w", err)
-	}
-	config.ClientCAs = x509.NewCertPool()
-	if !config.ClientCAs.AppendCertsFromPEM(pem) {
-		return nil, errors.New(c.ClientCA + " has no certificate in PEM")
 	}
 	config.ClientAuth = tls.RequireAndVerifyClientCert
 	return config, nil

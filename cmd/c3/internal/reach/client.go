@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,14 +11,14 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"os"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	c2 "github.com/ctwo-go/c2"
+	"github.com/ctwo-go/c2/internal/certfile"
 	"github.com/ctwo-go/c2/internal/relayapi"
+	"github.com/ctwo-go/c2/internal/relayurl"
 )
 
 // Config says how a relay is reached.
@@ -42,9 +41,9 @@ type client struct {
 }
 
 func newClient(config Config) (*client, error) {
-	u, err := url.Parse(config.URL)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil {
-		return nil, fmt.Errorf("relay %q: want http://host:port or https://host:port", config.URL)
+	base, err := relayurl.Parse(config.URL)
+	if err != nil {
+		return nil, fmt.Errorf("relay %w", err)
 	}
 	secure, err := config.TLS()
 	if err != nil {
@@ -53,7 +52,7 @@ func newClient(config Config) (*client, error) {
 	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: secure, DisableCompression: true}
 	return &client{
 		http:  &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
-		base:  u.Scheme + "://" + u.Host,
+		base:  base,
 		token: config.Token,
 	}, nil
 }
@@ -62,19 +61,16 @@ func newClient(config Config) (*client, error) {
 func (c *Config) TLS() (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if c.CA != "" {
-		pem, err := os.ReadFile(c.CA)
+		pool, err := certfile.Authorities(c.CA)
 		if err != nil {
 			return nil, err
 		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s has no certificates, as PEM", c.CA)
-		}
+		config.RootCAs = pool
 	}
 	if c.Cert != "" || c.Key != "" {
-		pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
+		pair, err := certfile.Pair(c.Cert, c.Key)
 		if err != nil {
-			return nil, fmt.Errorf("the certificate and its key: %w", err)
+			return nil, err
 		}
 		config.Certificates = []tls.Certificate{pair}
 	}
