@@ -196,9 +196,21 @@ func (m *Mesh) Receive(delta []byte) error {
 	return err
 }
 
+// CheckSeeds finds fault with the form of addresses for Join. That does not ask anybody.
+func (m *Mesh) CheckSeeds(addresses ...string) error {
+	errs := make([]error, len(addresses))
+	for i, a := range addresses {
+		errs[i] = m.config.checkSeed(a)
+	}
+	return errors.Join(errs...)
+}
+
 // Join joins the mesh that members at the addresses are in, by host:port or a relay's URL. It fails if none of them can be
 // joined, with the reason for each.
 func (m *Mesh) Join(ctx context.Context, addresses ...string) error {
+	if err := m.CheckSeeds(addresses...); err != nil {
+		return err
+	}
 	var errs []error
 	for _, a := range addresses {
 		list, err := m.resolve(ctx, a)

@@ -54,7 +54,7 @@ func startSerf(ctx context.Context, c *Config, tag Tag) (m *membership, err erro
 	}
 	transport, port, err := c.listen(ip, port, logger)
 	if err != nil {
-		return nil, fmt.Errorf("gossip: listening for gossip on %s: %w", c.Bind, err)
+		return nil, fmt.Errorf("gossip: listening for gossip on %s: %w", c.Bind, listenError{err})
 	}
 	defer func() {
 		if err != nil {

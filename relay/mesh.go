@@ -366,6 +366,9 @@ func (r *Relay) joinMesh(ctx *fasthttp.RequestCtx) error {
 	if err := json.Unmarshal(body, &j); err != nil || len(j.Addresses) == 0 {
 		return &ipc.Error{Code: ipc.CodeInvalid, Message: `want {"addresses": ["http://host:port"]}`}
 	}
+	if err := r.mesh.members.CheckSeeds(j.Addresses...); err != nil {
+		return &ipc.Error{Code: ipc.CodeInvalid, Message: err.Error()}
+	}
 	wait, cancel := context.WithTimeout(context.Background(), announceTimeout)
 	defer cancel()
 	if err := r.mesh.members.Join(wait, j.Addresses...); err != nil {

@@ -110,6 +110,8 @@ func TestJoinAndLeave(t *testing.T) {
 		t.Fatalf("joining: %d %s", status, body)
 	}
 	until(t, "b knows", func() bool { return b.knows("t", 1) })
+	status, body := b.post(relayapi.PathMembers, relayapi.Joining{Addresses: []string{a.url, "nonsense"}})
+	b.expectProblem("joining nonsense", status, body, 400, "invalid")
 	other := b.node()
 	b.register(other, "u", newTable())
 	b.announce(other, 1)
@@ -125,7 +127,7 @@ func TestJoinAndLeave(t *testing.T) {
 	if _, body := a.get(relayapi.PathMembers); json.Unmarshal([]byte(body), &members) != nil || len(members.Members) != 1 || a.knows("u", 1) {
 		t.Errorf("the relay that left is not alone: %s", body)
 	}
-	status, body := a.post(relayapi.PathMembers, relayapi.Joining{Addresses: []string{b.url}})
+	status, body = a.post(relayapi.PathMembers, relayapi.Joining{Addresses: []string{b.url}})
 	a.expectProblem("joining again", status, body, 503, "unavailable")
 	alone := newHost(t, relay.Config{ID: "alone"})
 	status, body = b.post(relayapi.PathMembers, relayapi.Joining{Addresses: []string{alone.url}})

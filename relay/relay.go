@@ -50,11 +50,15 @@ func New(config Config) (*Relay, error) {
 	if err != nil {
 		return nil, err
 	}
+	room, err := newSpool(c.SpoolDir, c.MaxSpool)
+	if err != nil {
+		return nil, err
+	}
 	setDefault(&c.Memory.Prefault, prefault)
 	r := &Relay{
 		config: c, log: c.Logger, incarnation: newIncarnation(), since: time.Now(),
 		memory: ipc.NewMemory(c.Memory), polling: ipc.NewPolling(c.Polling),
-		guard: newGuard(&c), spool: newSpool(c.SpoolDir, c.MaxSpool),
+		guard: newGuard(&c), spool: room,
 		servers: make(map[string]*server), names: make(map[string]*entry),
 	}
 	r.conns = newConnTable(&c)

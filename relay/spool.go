@@ -17,7 +17,15 @@ type spool struct {
 	used  atomic.Int64
 }
 
-func newSpool(dir string, limit int64) *spool { return &spool{dir: dir, limit: limit} }
+// newSpool makes a spool, once it has seen that there can be files.
+func newSpool(dir string, limit int64) (*spool, error) {
+	s := &spool{dir: dir, limit: limit}
+	f, err := s.create()
+	if err != nil {
+		return nil, err
+	}
+	return s, f.Close()
+}
 
 // spoolFile is a body that waits. It has no name, and its bytes count in the spool's until Close. One goroutine uses it.
 type spoolFile struct {

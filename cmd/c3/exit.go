@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"os"
 	"strings"
 
 	c2 "github.com/ctwo-go/c2"
+	"github.com/ctwo-go/c2/gossip"
 )
 
 // The codes that c3 exits with, as its help has them.
@@ -28,7 +31,8 @@ type otherError struct{ error }
 
 func (e otherError) Unwrap() error { return e.error }
 
-// exitCode is the code for an error. What is no failure of a call was found fault with before there was one.
+// exitCode is the code for an error. What is no failure of a call was found fault with before there was one: it is the command line's
+// fault, unless the system or the network had no part in it that may have another end the next time.
 func exitCode(err error) int {
 	var failed *c2.Error
 	switch {
@@ -36,7 +40,7 @@ func exitCode(err error) int {
 		return exitOK
 	case errors.As(err, &failed):
 		return codeOf(failed.Code)
-	case errors.As(err, new(otherError)):
+	case errors.As(err, new(otherError)), ofSystem(err):
 		return exitOther
 	case errors.Is(err, context.DeadlineExceeded):
 		return exitDeadline
@@ -44,6 +48,11 @@ func exitCode(err error) int {
 		return exitInterrupted
 	}
 	return exitUsage
+}
+
+// ofSystem tells of failures such as that of a port that is in use.
+func ofSystem(err error) bool {
+	return errors.Is(err, gossip.ErrListen) || errors.As(err, new(*os.SyscallError)) || errors.As(err, new(*net.DNSError))
 }
 
 func codeOf(c c2.Code) int {

@@ -48,6 +48,9 @@ func newRelay(s streams, where *settings) *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		from, err := readSource()
 		if err == nil {
+			err = where.wantNone(cmd)
+		}
+		if err == nil {
 			err = fillFlags(cmd.Flags(), from)
 		}
 		if err == nil {
@@ -72,9 +75,12 @@ func (f *relayFlags) serve(ctx context.Context, s streams, where *settings, from
 	if err != nil {
 		return err
 	}
+	if err := checkBind(f.bind); err != nil {
+		return err
+	}
 	ln, err := net.Listen("tcp", f.bind)
 	if err != nil {
-		return other(err)
+		return fmt.Errorf("--bind %s: %w", f.bind, err)
 	}
 	if config.Mesh != nil && config.URL == "" {
 		config.URL, err = ownURL(ln.Addr(), config.TLS != nil)
@@ -103,6 +109,18 @@ func (f *relayFlags) serve(ctx context.Context, s streams, where *settings, from
 			f.rotate(r, log)
 		}
 	}
+}
+
+// checkBind finds fault with the form of an address to serve at.
+func checkBind(address string) error {
+	_, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = net.LookupPort("tcp", port)
+	}
+	if err != nil {
+		return fmt.Errorf("--bind %s: want host:port, with a port up to 65535", address)
+	}
+	return nil
 }
 
 // rotate has the mesh use the keys that are in the file now.
@@ -157,7 +175,7 @@ func (f *relayFlags) logger(s streams, from source) (zerolog.Logger, error) {
 	text, _ := dotenvLookup(from, "C2_LOG_LEVEL")
 	level, err := zerolog.ParseLevel(cmp.Or(f.logLevel, text, "info"))
 	if err != nil {
-		return zerolog.Nop(), fmt.Errorf("--log-level: want debug, info, warn, error or disabled: %w", err)
+		return zerolog.Nop(), fmt.Errorf("log level %q: want debug, info, warn, error or disabled (--log-level, C2_LOG_LEVEL)", cmp.Or(f.logLevel, text))
 	}
 	return zerolog.New(s.err).Level(level).With().Timestamp().Logger(), nil
 }
@@ -190,11 +208,7 @@ func (f *relayFlags) announceToken(from source) (string, error) {
 		token, _ := dotenvLookup(from, "C2_RELAY_ANNOUNCE_TOKEN")
 		return token, nil
 	}
-	text, err := os.ReadFile(f.announceTokenFile)
-	if err == nil && strings.TrimSpace(string(text)) == "" {
-		err = fmt.Errorf("%s: want a token", f.announceTokenFile)
-	}
-	return strings.TrimSpace(string(text)), err
+	return readToken(f.announceTokenFile)
 }
 
 // mesh is how the relay finds others, nil if it is alone.

@@ -33,13 +33,13 @@ file .env of the working directory: the first of the three that speaks. Likewise
 c3 exits with
    0  all went well
    1  the resource returned an error
-   2  the command line, a setting or an argument is wrong
+   2  the command line, a setting or an argument is wrong, and will be the next time
    3  the resource, its process or the relay can't be reached, or went away
    4  there is no such resource or method
    5  it is denied
    6  it took longer than --timeout
    7  too much is in flight; nothing ran, unless the message says otherwise
-   8  anything else, such as a panic in the resource
+   8  anything else, such as a panic in the resource, or a port that is in use
  130  c3 was interrupted
 `
 

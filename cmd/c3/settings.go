@@ -125,7 +125,7 @@ func (s *settings) fillTLS(from source) {
 	s.fill(from, "key", "C2_TLS_KEY", &s.key)
 }
 
-func (s *settings) fillToken(from source) error {
+func (s *settings) fillToken(from source) (err error) {
 	f := s.root.PersistentFlags()
 	if f.Changed("token") && f.Changed("token-file") {
 		return errors.New("--token or --token-file, not both")
@@ -142,9 +142,28 @@ func (s *settings) fillToken(from source) error {
 	if s.tokenFile == "" {
 		return nil
 	}
-	text, err := os.ReadFile(s.tokenFile)
-	s.token = strings.TrimSpace(string(text))
+	s.token, err = readToken(s.tokenFile)
 	return err
+}
+
+// readToken reads a token. A file without one is an error: it would open what it is to guard.
+func readToken(file string) (string, error) {
+	text, err := os.ReadFile(file)
+	token := strings.TrimSpace(string(text))
+	if err == nil && token == "" {
+		err = fmt.Errorf("%s: want a token in it", file)
+	}
+	return token, err
+}
+
+// wantNone finds fault with flags that say where resources are, for the command that is such a place.
+func (s *settings) wantNone(cmd *cobra.Command) error {
+	for _, name := range []string{"relay", "at", "timeout"} {
+		if s.root.PersistentFlags().Changed(name) {
+			return fmt.Errorf("%s takes no --%s; the other relays of a mesh are named by --seeds", cmd.Name(), name)
+		}
+	}
+	return nil
 }
 
 func (s *settings) fillTimeout(from source) error {
