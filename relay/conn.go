@@ -44,22 +44,24 @@ const (
 func (c *conn) Write(b []byte) (written int, err error) {
 	stalled := time.Duration(0)
 	for {
-		wait := min(slowAfter, c.table.stall)
-		if err := c.SetWriteDeadline(time.Now().Add(wait)); err != nil {
+		began, wait := time.Now(), min(slowAfter, c.table.stall)
+		if err := c.SetWriteDeadline(began.Add(wait)); err != nil {
 			return written, err
 		}
 		n, err := c.TCPConn.Write(b)
 		written += n
 		b = b[n:]
-		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
-			c.pace.count(0, n)
+		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 			return written, err
 		}
 		if stalled += wait; n > 0 {
 			stalled = 0
 		}
-		if c.pace.count(wait, n) || stalled >= c.table.stall {
-			return written, err
+		if c.pace.count(time.Since(began), n) || stalled >= c.table.stall {
+			return written, os.ErrDeadlineExceeded
+		}
+		if err == nil {
+			return written, nil
 		}
 		if c.slow != nil && len(b) > c.slowFrom && n < slowPiece {
 			slow := c.slow
