@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -49,7 +48,8 @@ type mesh struct {
 	announce string // the token for changes
 	call     string // the token for everything else
 
-	untold untold // guarded by the relay's mu
+	untold untold        // guarded by the relay's mu
+	tables chan struct{} // has one for each large table that is being read
 
 	left  atomic.Bool // by hand: the relay goes on alone
 	keyMu sync.Mutex
@@ -64,7 +64,9 @@ func (r *Relay) startMesh() error {
 	if r.config.URL == "" {
 		return errors.New("a relay of a mesh needs a URL by which the others reach it (--advertise-url)")
 	}
-	m := &mesh{relay: r, call: r.config.Token, announce: r.config.AnnounceToken, keys: c.Keys}
+	m := &mesh{
+		relay: r, call: r.config.Token, announce: r.config.AnnounceToken, keys: c.Keys, tables: make(chan struct{}, maxTables),
+	}
 	m.http = &http.Client{
 		Transport: &http.Transport{
 			// A host that swallows packets must not keep a call from the next candidate.
@@ -102,41 +104,6 @@ func (m *mesh) leave(ctx context.Context) {
 		m.relay.log.Warn().Err(err).Msg("leaving the mesh")
 	}
 	m.http.CloseIdleConnections()
-}
-
-// RotateKeys makes the first of keys the one that encrypts the gossip of the whole mesh, and the others those that may still be
-// used; former ones that are not among them are removed. It takes some seconds and is to be done at one relay; the
-// configuration of all has to follow, as what was changed lasts until they stop. It fails if not all relays took part: then
-// it can be done again.
-func (r *Relay) RotateKeys(keys [][]byte) error {
-	m := r.mesh
-	errNoKeys := errors.New("there are no keys to be rotated: a mesh is encrypted from its start or not at all")
-	if m == nil || len(keys) == 0 {
-		return errNoKeys
-	}
-	m.keyMu.Lock()
-	defer m.keyMu.Unlock()
-	if len(m.keys) == 0 {
-		return errNoKeys
-	}
-	for _, k := range keys {
-		if err := m.members.InstallKey(k); err != nil {
-			return err
-		}
-	}
-	if err := m.members.UseKey(keys[0]); err != nil {
-		return err
-	}
-	for _, old := range m.keys {
-		if slices.ContainsFunc(keys, func(k []byte) bool { return bytes.Equal(k, old) }) {
-			continue
-		}
-		if err := m.members.RemoveKey(old); err != nil {
-			return err
-		}
-	}
-	m.keys = keys
-	return nil
 }
 
 // routeOf is a route as other relays know it.
@@ -304,10 +271,21 @@ func parseQuery(query []byte) (gossip.Query, error) {
 	return q, nil
 }
 
+// maxTables is how many large tables are read into memory at a time.
+const maxTables = 16
+
 // takeTable takes what another relay tells of its table. It is believed for as long as what serf says of that relay bears it out.
 func (r *Relay) takeTable(ctx *fasthttp.RequestCtx) error {
 	if err := r.guard.mayTell(ctx); err != nil {
 		return err
+	}
+	if n := ctx.Request.Header.ContentLength(); n < 0 || n > smallBody {
+		select {
+		case r.mesh.tables <- struct{}{}:
+			defer func() { <-r.mesh.tables }()
+		default:
+			return &ipc.Error{Code: ipc.CodeBusy, Message: "other relays tell of large tables just now; this one asks for yours later"}
+		}
 	}
 	body, err := r.readBody(ctx, nil, int64(r.mesh.tableBytes()), time.Time{})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 
@@ -134,6 +135,33 @@ func TestJoinAndLeave(t *testing.T) {
 	b.expectProblem("joining one that has no mesh", status, body, 503, "unavailable")
 	status, body = alone.post(relayapi.PathMembers, relayapi.Joining{Addresses: []string{a.url}})
 	alone.expectProblem("a relay without a mesh", status, body, 501, "unsupported")
+}
+
+// TestLargeTablesAtATime: only so many are read at a time, as each may take megabytes, and small ones beside them.
+func TestLargeTablesAtATime(t *testing.T) {
+	leaktest.Check(t)
+	h := meshOf(t, 1, relay.Config{})[0]
+	tell := func(size int) int {
+		resp, err := h.http.Do(h.request("POST", "/v1/table", "application/octet-stream", make([]byte, size)))
+		if err != nil {
+			return 429 // it was not read: whether the answer or the connection's end is seen first is chance
+		}
+		resp.Body.Close()
+		return resp.StatusCode
+	}
+	slow := make([]*rawConn, 20) // those beyond sixteen may be refused
+	for i := range slow {
+		slow[i] = h.dial()
+		_, _ = io.WriteString(slow[i], "POST /v1/table HTTP/1.1\r\nHost: r\r\nContent-Length: 1000000\r\n\r\n"+strings.Repeat("x", 100_000))
+	}
+	until(t, "large tables are refused", func() bool { return tell(1_000_000) == 429 })
+	if status := tell(100); status != 400 {
+		t.Errorf("a small table that is none gets %d", status)
+	}
+	for _, c := range slow {
+		c.Close()
+	}
+	until(t, "large tables are read again", func() bool { return tell(1_000_000) == 400 })
 }
 
 // TestKeysAreRotated changes the key of a mesh without losing anybody.

@@ -151,7 +151,11 @@ func (f *relayFlags) drain(r *relay.Relay, log zerolog.Logger) error {
 // warn tells of what is more open than it may be meant to be.
 func (f *relayFlags) warn(addr net.Addr, config *relay.Config, log zerolog.Logger) {
 	if config.Mesh != nil && len(config.Mesh.Keys) == 0 && !onLoopback(config.Mesh.Bind) {
-		log.Warn().Str("gossip", config.Mesh.Bind).Msg("whoever reaches the gossip's port may join the mesh: give --gossip-key-file")
+		what := "whoever reaches the gossip's port may join the mesh"
+		if config.Token != "" || config.AnnounceToken != "" {
+			what += ", and relays of a mesh show each other their tokens"
+		}
+		log.Warn().Str("gossip", config.Mesh.Bind).Msg(what + ": give --gossip-key-file")
 	}
 	if onLoopback(addr.String()) {
 		return
