@@ -23,6 +23,7 @@ type peer struct {
 	rtt   time.Duration
 	order uint64
 	told  time.Time // when a push or the owner last changed the table
+	doubt doubt
 	pull  pulling
 }
 
@@ -198,11 +199,16 @@ func (c *catalog) answerLocked(now time.Time, p *peer, d *Delta, force bool) err
 	if d.Version == p.seen.Version && d.Digest != p.seen.Digest {
 		return faulty{fmt.Errorf("%w: the tag says %016x, the table %016x", errDigest, p.seen.Digest, d.Digest)}
 	}
+	forged := force && p.table != nil && p.table.incarnation == d.Incarnation && d.Version < p.table.version
 	err := c.takeLocked(p, d, force)
-	if err == nil {
-		p.told = now // by the owner himself: serf may learn of it later
+	if err != nil {
+		return err
 	}
-	return err
+	p.told, p.doubt.version = now, 0 // by the owner himself: serf may learn of it later
+	if forged {
+		c.disbelieveLocked(now, p)
+	}
+	return nil
 }
 
 // faulty wraps what is wrong with what a peer sent, unlike with getting it.
@@ -282,6 +288,9 @@ func (c *catalog) receive(now time.Time, body []byte) error {
 	p := c.peers[d.Relay]
 	if p == nil || !p.seen.living || p.seen.Incarnation != d.Incarnation {
 		return fmt.Errorf("gossip: a push of relay %q, incarnation %016x: %w", clip(d.Relay), d.Incarnation, ErrUnknown)
+	}
+	if now.Before(p.doubt.deaf) {
+		return nil // if it is true, the tag will say so
 	}
 	err = c.takeLocked(p, d, false)
 	switch {

@@ -230,6 +230,43 @@ func TestForgedPush(t *testing.T) {
 	}
 }
 
+// TestForgedPushes that go on are believed for a minute, and then now and then for a quarter of one.
+func TestForgedPushes(t *testing.T) {
+	o := newOwner(t, route("a", 1))
+	c, now := catalogWith("a", o.tag(at("a"))), epoch
+	var log logged
+	c.log = log.logger()
+	pullAll(c, &now, now.Add(time.Second), o.honest)
+	forged := newOwner(t, route("a", 1))
+	believed := 0
+	for i := range 600 { // seconds
+		now = now.Add(time.Second)
+		r := route("evil", 1)
+		r.Reads = uint32(i)
+		if _, err := forged.update([]Route{r}, nil); err != nil {
+			t.Fatal(err)
+		}
+		body, _ := forged.answer(Query{})
+		if err := c.receive(now, body); err != nil {
+			t.Fatal(err)
+		}
+		c.observe(now, o.view())
+		for _, q := range c.due(now, 1) {
+			body, err := o.honest(q.query)
+			c.answered(now, q, body, err)
+		}
+		if slices.Contains(names(c), "evil") {
+			believed++
+		}
+	}
+	if believed > 130 {
+		t.Errorf("of 600 s of forged pushes they were believed for %d", believed)
+	}
+	if n := log.count("in the name of this relay"); n != 1 {
+		t.Errorf("the log says %d times that pushes are forged", n)
+	}
+}
+
 // TestNewIncarnationHidesTheFormer at once, before its own table is there.
 func TestNewIncarnationHidesTheFormer(t *testing.T) {
 	o := newOwner(t, route("a", 1))

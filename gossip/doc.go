@@ -20,6 +20,7 @@
 //   - A replica (replica.go) is another relay's table as it is known here. Applying a delta to it is all or nothing.
 //   - A catalog (catalog.go, pulls.go) is all replicas, what serf says of their owners, and what is to be pulled when. It does no
 //     input or output and has no clock: it is told the time, so that the same code runs in a simulation.
+//   - A doubt (doubt.go) is about pushes that serf does not bear out.
 //   - An outbox (outbox.go) is likewise what is to be pushed to whom.
 //   - An index (index.go) answers lookups.
 //   - A roster (roster.go) makes of serf's nodes who the relays are; twins (twin.go) are those that have this relay's id.

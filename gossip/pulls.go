@@ -26,6 +26,7 @@ type pull struct {
 
 // scheduleLocked decides whether and when p is to be asked.
 func (c *catalog) scheduleLocked(now time.Time, p *peer) {
+	p.doubt.observe(now, p)
 	if !p.wanting(now, c.pace.confirm) {
 		p.pull = pulling{under: p.pull.under, not: p.pull.not}
 		return
@@ -64,7 +65,7 @@ func (p *peer) wanting(now time.Time, confirm time.Duration) bool {
 
 // unconfirmed tells that serf does not know of what was pushed, though there was time: it may have been made up.
 func (p *peer) unconfirmed(now time.Time, confirm time.Duration) bool {
-	return p.table != nil && p.table.version > p.seen.Version && now.Sub(p.told) > confirm
+	return p.table != nil && p.table.version > p.seen.Version && (now.Sub(p.told) > confirm || p.doubt.old(now, confirm))
 }
 
 // due returns up to n pulls whose time has come. Each must be brought to an end by answered.
