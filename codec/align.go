@@ -1,5 +1,7 @@
 package codec
 
+import "github.com/ctwo-go/c2/internal/cborhead"
+
 // A reader that was given views sees large data where it lies, if it lies at a multiple of what the
 // processor asks for. So the bytes before such data are stretched: CBOR leaves the width of a head
 // to the writer, tag 55799 means nothing wherever it stands, and the content of tag 1664221185 is
@@ -29,20 +31,20 @@ func (e enc) offset(dst []byte) int {
 func appendTypedHeads(dst []byte, e enc, tag uint64, n, align int) []byte {
 	at := e.offset(dst)
 	for _, neutral := range [...]int{0, 3, 5, 9} {
-		for t := headSize(tag); t <= wideHead; t = 2*t - 1 {
-			for l := headSize(uint64(n)); l <= wideHead; l = 2*l - 1 {
+		for t := cborhead.Size(tag); t <= cborhead.MaxSize; t = 2*t - 1 {
+			for l := cborhead.Size(uint64(n)); l <= cborhead.MaxSize; l = 2*l - 1 {
 				if (at+neutral+t+l)&(align-1) != 0 {
 					continue
 				}
 				if neutral > 0 {
-					dst = appendWideHead(dst, majorTag, tagCBOR, neutral)
+					dst = cborhead.AppendWide(dst, cborhead.Tag, tagCBOR, neutral)
 				}
-				dst = appendWideHead(dst, majorTag, tag, t)
-				return appendWideHead(dst, majorBytes, uint64(n), l)
+				dst = cborhead.AppendWide(dst, cborhead.Tag, tag, t)
+				return cborhead.AppendWide(dst, cborhead.Bytes, uint64(n), l)
 			}
 		}
 	}
-	return appendHead(appendHead(dst, majorTag, tag), majorBytes, uint64(n)) // not reached
+	return cborhead.Append(cborhead.Append(dst, cborhead.Tag, tag), cborhead.Bytes, uint64(n)) // not reached
 }
 
 // padding is the length of a byte string that begins at offset at and puts what follows behind it

@@ -3,6 +3,8 @@ package codec
 import (
 	"fmt"
 	"math"
+
+	"github.com/ctwo-go/c2/internal/cborhead"
 )
 
 // tagAttachment marks what refers to memory beside the payload: around an array of three integers,
@@ -44,14 +46,14 @@ func (e enc) find(mem []byte) (r reference, ok bool) {
 }
 
 func (r reference) size() int {
-	return headSize(tagAttachment) + 1 + headSize(r.index) + headSize(r.offset) + headSize(r.length)
+	return cborhead.Size(tagAttachment) + 1 + cborhead.Size(r.index) + cborhead.Size(r.offset) + cborhead.Size(r.length)
 }
 
 func (r reference) append(dst []byte) []byte {
-	dst = appendHead(appendHead(dst, majorTag, tagAttachment), majorArray, 3)
-	dst = appendHead(dst, majorUint, r.index)
-	dst = appendHead(dst, majorUint, r.offset)
-	return appendHead(dst, majorUint, r.length)
+	dst = cborhead.Append(cborhead.Append(dst, cborhead.Tag, tagAttachment), cborhead.Array, 3)
+	dst = cborhead.Append(dst, cborhead.Uint, r.index)
+	dst = cborhead.Append(dst, cborhead.Uint, r.offset)
+	return cborhead.Append(dst, cborhead.Uint, r.length)
 }
 
 // in is the memory that r refers to.
@@ -71,21 +73,21 @@ func (r reference) in(attachments [][]byte) ([]byte, error) {
 }
 
 // attached says whether h is the tag of what refers to attachments.
-func (h head) attached() bool { return h.major == majorTag && h.arg == tagAttachment }
+func (h head) attached() bool { return h.Major == cborhead.Tag && h.Arg == tagAttachment }
 
 // bytes says whether h begins a byte string, or a reference that stands for one.
-func (h head) bytes() bool { return h.major == majorBytes || h.attached() }
+func (h head) bytes() bool { return h.Major == cborhead.Bytes || h.attached() }
 
 // bytes takes what is behind h, for which h.bytes holds. It belongs to the input.
 func (d *dec) bytes(h head) ([]byte, error) {
-	if h.major == majorBytes {
-		return d.take(h.arg)
+	if h.Major == cborhead.Bytes {
+		return d.take(h.Arg)
 	}
 	h, err := d.head()
 	if err != nil {
 		return nil, err
 	}
-	if h.major != majorArray || h.arg != 3 {
+	if h.Major != cborhead.Array || h.Arg != 3 {
 		return nil, wrong("the three numbers of a reference to an attachment", h)
 	}
 	var numbers [3]uint64
@@ -93,10 +95,10 @@ func (d *dec) bytes(h head) ([]byte, error) {
 		if h, err = d.head(); err != nil {
 			return nil, err
 		}
-		if h.major != majorUint {
+		if h.Major != cborhead.Uint {
 			return nil, wrong("a number of a reference to an attachment", h)
 		}
-		numbers[i] = h.arg
+		numbers[i] = h.Arg
 	}
 	return reference{numbers[0], numbers[1], numbers[2]}.in(d.attachments)
 }

@@ -6,6 +6,8 @@ import (
 	"math"
 	"reflect"
 	"time"
+
+	"github.com/ctwo-go/c2/internal/cborhead"
 )
 
 // Tags of RFC 8949, section 3.4.
@@ -47,8 +49,8 @@ func appendTime(dst []byte, t time.Time) ([]byte, error) {
 	}
 	var room [len(time.RFC3339Nano)]byte
 	text := t.AppendFormat(room[:0], time.RFC3339Nano)
-	dst = appendHead(dst, majorTag, tagTime)
-	return append(appendHead(dst, majorText, uint64(len(text))), text...), nil
+	dst = cborhead.Append(dst, cborhead.Tag, tagTime)
+	return append(cborhead.Append(dst, cborhead.Text, uint64(len(text))), text...), nil
 }
 
 func (clock) decode(d *dec, v reflect.Value) error {
@@ -65,8 +67,8 @@ func (d *dec) time() (t time.Time, err error) {
 	if err != nil || h.null() {
 		return t, err
 	}
-	if h.major == majorText {
-		b, err := d.text(h.arg)
+	if h.Major == cborhead.Text {
+		b, err := d.text(h.Arg)
 		if err != nil {
 			return t, err
 		}

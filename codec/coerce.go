@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/ctwo-go/c2/internal/cborhead"
 )
 
 // Append adds v to dst as one item of the wire type s, for a caller that has no Go type for it.
@@ -89,8 +91,8 @@ func appendTransferable(dst []byte, s *Schema, v any) ([]byte, error) {
 		if o.Name != "" && o.Name != s.Name {
 			return dst, fmt.Errorf("want the transferable %q, have %q", s.Name, o.Name)
 		}
-		dst = appendHead(dst, majorTag, tagTransferable)
-		return append(appendHead(dst, majorBytes, uint64(len(o.Data))), o.Data...), nil
+		dst = cborhead.Append(dst, cborhead.Tag, tagTransferable)
+		return append(cborhead.Append(dst, cborhead.Bytes, uint64(len(o.Data))), o.Data...), nil
 	}
 	if c, err := For(reflect.TypeOf(v)); err == nil && c.schema.Name == s.Name && c.schema.Kind == s.Kind {
 		return c.Append(dst, reflect.ValueOf(v))
@@ -108,7 +110,7 @@ func (x index) appendList(dst []byte, s *Schema, rv reflect.Value, e enc) (_ []b
 	if err := sized(s, rv.Len()); err != nil {
 		return dst, err
 	}
-	dst = appendHead(dst, majorArray, uint64(rv.Len()))
+	dst = cborhead.Append(dst, cborhead.Array, uint64(rv.Len()))
 	for i := range rv.Len() {
 		if dst, err = x.append(dst, s.Elem, rv.Index(i).Interface(), e); err != nil {
 			return dst, withinIndex(i, err)
@@ -130,7 +132,7 @@ func (x index) appendTuple(dst []byte, s *Schema, rv reflect.Value, e enc) (_ []
 	if rv.Len() != len(s.Fields) {
 		return dst, fmt.Errorf("want %d elements for %v, have %d", len(s.Fields), s, rv.Len())
 	}
-	dst = appendHead(dst, majorArray, uint64(rv.Len()))
+	dst = cborhead.Append(dst, cborhead.Array, uint64(rv.Len()))
 	for i, f := range s.Fields {
 		if dst, err = x.append(dst, f.Type, rv.Index(i).Interface(), e); err != nil {
 			return dst, within(f.Name, err)
@@ -146,7 +148,7 @@ func (x index) appendMap(dst []byte, s *Schema, rv reflect.Value, e enc) (_ []by
 	if rv.IsNil() {
 		return append(dst, byteNull), nil
 	}
-	dst = appendHead(dst, majorMap, uint64(rv.Len()))
+	dst = cborhead.Append(dst, cborhead.Map, uint64(rv.Len()))
 	for iter := rv.MapRange(); iter.Next(); {
 		key := iter.Key().Interface()
 		if dst, err = x.append(dst, s.Key, keyFor(x.resolve(s.Key).Kind, key), e); err == nil {
@@ -194,7 +196,7 @@ func (x index) appendStruct(dst []byte, s *Schema, rv reflect.Value, e enc) (_ [
 		}
 		values[name] = iter.Value().Interface()
 	}
-	dst = appendHead(dst, majorMap, uint64(len(values)))
+	dst = cborhead.Append(dst, cborhead.Map, uint64(len(values)))
 	for _, f := range s.Fields {
 		v, ok := values[f.Name]
 		if !ok {

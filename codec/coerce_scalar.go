@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/ctwo-go/c2/internal/cborhead"
 )
 
 func appendScalar(dst []byte, s *Schema, v any, rv reflect.Value) ([]byte, error) {
@@ -23,7 +25,7 @@ func appendScalar(dst []byte, s *Schema, v any, rv reflect.Value) ([]byte, error
 		}
 	case KindUint:
 		if n, ok := integral(v); ok && n.IsUint64() {
-			return appendHead(dst, majorUint, n.Uint64()), nil
+			return cborhead.Append(dst, cborhead.Uint, n.Uint64()), nil
 		}
 	case KindBig:
 		if n, ok := integral(v); ok {

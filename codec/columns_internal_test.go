@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/ctwo-go/c2/internal/cborhead"
 )
 
 // randomElement is a type that an element of a column may have.
@@ -191,7 +193,7 @@ func TestTypedHeads(t *testing.T) {
 				if e.offset(dst)%align != 0 {
 					t.Errorf("%d bytes behind %d lie at %d", n, at, e.offset(dst))
 				}
-				if pad := len(dst) - 3 - at - headSize(86) - headSize(uint64(n)); pad > maxTypedPad {
+				if pad := len(dst) - 3 - at - cborhead.Size(86) - cborhead.Size(uint64(n)); pad > maxTypedPad {
 					t.Errorf("%d bytes behind %d take %d bytes of padding", n, at, pad)
 				}
 			}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"unicode/utf8"
+
+	"github.com/ctwo-go/c2/internal/cborhead"
 )
 
 // dec is one decoding: what is left of the input, and what it may still cost. A plan takes exactly
@@ -47,7 +49,7 @@ func (d *dec) head() (head, error) {
 func (d *dec) item() (head, error) {
 	for {
 		h, err := d.head()
-		if err != nil || h.major != majorTag || h.attached() {
+		if err != nil || h.Major != cborhead.Tag || h.attached() {
 			return h, err
 		}
 	}
@@ -55,7 +57,7 @@ func (d *dec) item() (head, error) {
 
 // null takes a null and says whether there was one.
 func (d *dec) null() bool {
-	if len(d.src) > 0 && (d.src[0] == byteNull || d.src[0] == majorSimple<<5|infoUndef) {
+	if len(d.src) > 0 && (d.src[0] == byteNull || d.src[0] == cborhead.Simple<<5|cborhead.InfoUndef) {
 		d.src = d.src[1:]
 		return true
 	}
@@ -65,7 +67,7 @@ func (d *dec) null() bool {
 // take returns the n bytes of a string; they belong to the input.
 func (d *dec) take(n uint64) ([]byte, error) {
 	if n > uint64(len(d.src)) {
-		return nil, fmt.Errorf("%d bytes are declared, %d are left: %w", n, len(d.src), errShort)
+		return nil, fmt.Errorf("%d bytes are declared, %d are left: %w", n, len(d.src), cborhead.ErrShort)
 	}
 	b := d.src[:n:n]
 	d.src = d.src[n:]
@@ -85,7 +87,7 @@ func (d *dec) keep(h head, b []byte) ([]byte, error) {
 // may be changed, so no other may lie there: nothing in src is read twice, but references to
 // attachments may overlap.
 func (d *dec) leaves(h head, b []byte) bool {
-	return d.view || d.own && h.major == majorBytes && len(b) >= ownFrom
+	return d.view || d.own && h.Major == cborhead.Bytes && len(b) >= ownFrom
 }
 
 // ownFrom is the least size of what is left where it is, in memory of the receiver's own: it keeps
@@ -158,21 +160,21 @@ func (d *dec) skip() error {
 		if err != nil {
 			return err
 		}
-		switch h.major {
-		case majorBytes, majorText:
-			if _, err := d.take(h.arg); err != nil {
+		switch h.Major {
+		case cborhead.Bytes, cborhead.Text:
+			if _, err := d.take(h.Arg); err != nil {
 				return err
 			}
-		case majorArray, majorMap:
-			n, err := count(h.arg, len(d.src))
+		case cborhead.Array, cborhead.Map:
+			n, err := count(h.Arg, len(d.src))
 			if err != nil {
 				return err
 			}
-			if h.major == majorMap {
+			if h.Major == cborhead.Map {
 				n *= 2
 			}
 			left += uint64(n)
-		case majorTag:
+		case cborhead.Tag:
 			left++
 		}
 	}

@@ -1,6 +1,10 @@
 package codec
 
-import "reflect"
+import (
+	"reflect"
+
+	"github.com/ctwo-go/c2/internal/cborhead"
+)
 
 // dynamic is the plan of any: the value's own type decides when it is written, the bytes when it
 // is read.
@@ -62,7 +66,7 @@ func appendAnyList(dst []byte, list []any, e enc) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
-	dst = appendHead(dst, majorArray, uint64(len(list)))
+	dst = cborhead.Append(dst, cborhead.Array, uint64(len(list)))
 	for i, x := range list {
 		if dst, err = appendAny(dst, x, e); err != nil {
 			return dst, withinIndex(i, err)
@@ -79,7 +83,7 @@ func appendAnyMap(dst []byte, m map[string]any, e enc) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
-	dst = appendHead(dst, majorMap, uint64(len(m)))
+	dst = cborhead.Append(dst, cborhead.Map, uint64(len(m)))
 	for key, x := range m {
 		if dst, err = appendText(dst, key); err == nil {
 			dst, err = appendAny(dst, x, e)

@@ -5,6 +5,8 @@ import (
 	"reflect"
 
 	"github.com/fxamacker/cbor/v2"
+
+	"github.com/ctwo-go/c2/internal/cborhead"
 )
 
 // any takes one item as the Go value that the package comment lists.
@@ -14,22 +16,22 @@ func (d *dec) any() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch h.major {
-	case majorUint, majorNegative:
+	switch h.Major {
+	case cborhead.Uint, cborhead.Negative:
 		return d.anyInteger(h)
-	case majorBytes:
+	case cborhead.Bytes:
 		return d.anyBytes(h)
-	case majorText:
-		b, err := d.text(h.arg)
+	case cborhead.Text:
+		b, err := d.text(h.Arg)
 		if err != nil {
 			return nil, err
 		}
 		return string(b), d.pay(1, 16+len(b))
-	case majorArray:
+	case cborhead.Array:
 		return d.anyList(h)
-	case majorMap:
+	case cborhead.Map:
 		return d.anyMap(h)
-	case majorTag:
+	case cborhead.Tag:
 		return d.anyTagged(h, start)
 	}
 	return d.anySimple(h)
@@ -50,24 +52,24 @@ func (d *dec) anyInteger(h head) (any, error) {
 	if n, err := h.int64(); err == nil {
 		return n, d.pay(1, 8)
 	}
-	if h.major == majorUint {
-		return h.arg, d.pay(1, 8)
+	if h.Major == cborhead.Uint {
+		return h.Arg, d.pay(1, 8)
 	}
-	n := new(big.Int).SetUint64(h.arg)
+	n := new(big.Int).SetUint64(h.Arg)
 	return n.Not(n), d.pay(1, 64)
 }
 
 func (d *dec) anySimple(h head) (any, error) {
-	switch h.info {
-	case infoFalse, infoTrue:
-		return h.info == infoTrue, nil
-	case infoNull, infoUndef:
+	switch h.Info {
+	case cborhead.InfoFalse, cborhead.InfoTrue:
+		return h.Info == cborhead.InfoTrue, nil
+	case cborhead.InfoNull, cborhead.InfoUndef:
 		return nil, nil
 	}
 	if f, ok := h.float64(); ok {
 		return f, d.pay(1, 8)
 	}
-	return cbor.SimpleValue(h.arg), nil
+	return cbor.SimpleValue(h.Arg), nil
 }
 
 func (d *dec) anyList(h head) (any, error) {
@@ -75,7 +77,7 @@ func (d *dec) anyList(h head) (any, error) {
 		return nil, err
 	}
 	defer d.leave()
-	n, err := d.elements(h.arg, 16)
+	n, err := d.elements(h.Arg, 16)
 	if err == nil {
 		err = d.pay(1, 24)
 	}
@@ -97,7 +99,7 @@ func (d *dec) anyMap(h head) (any, error) {
 		return nil, err
 	}
 	defer d.leave()
-	n, err := d.pairs(h.arg, 32)
+	n, err := d.pairs(h.Arg, 32)
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +161,7 @@ func (d *dec) anyTagged(h head, start []byte) (any, error) {
 		return nil, err
 	}
 	defer d.leave()
-	switch h.arg {
+	switch h.Arg {
 	case tagTime, tagEpoch:
 		t, err := d.time()
 		if err != nil {
@@ -180,7 +182,7 @@ func (d *dec) anyTagged(h head, start []byte) (any, error) {
 	case tagCBOR:
 		return d.any()
 	}
-	if n := numberByTag(h.arg); n != nil {
+	if n := numberByTag(h.Arg); n != nil {
 		d.src = start
 		return d.anyVector(n)
 	}
@@ -188,7 +190,7 @@ func (d *dec) anyTagged(h head, start []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return cbor.Tag{Number: h.arg, Content: content}, d.pay(1, 24)
+	return cbor.Tag{Number: h.Arg, Content: content}, d.pay(1, 24)
 }
 
 func (d *dec) anyVector(n *number) (any, error) {

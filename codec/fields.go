@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/ctwo-go/c2/internal/cborhead"
 )
 
 // field is one struct field as it is seen on the wire.
@@ -115,7 +117,7 @@ func (f *field) options(list string) (err error) {
 			f.name = strconv.FormatInt(f.number, 10)
 		}
 	}
-	f.key = appendHead(nil, majorText, uint64(len(f.name)))
+	f.key = cborhead.Append(nil, cborhead.Text, uint64(len(f.name)))
 	f.key = append(f.key, f.name...)
 	if f.intKey {
 		f.key = appendInt(nil, f.number)

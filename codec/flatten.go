@@ -3,6 +3,8 @@ package codec
 import (
 	"encoding/binary"
 	"errors"
+
+	"github.com/ctwo-go/c2/internal/cborhead"
 )
 
 // ErrTooLarge is why [Flatten] gave up: the payload would take more bytes than its caller allows.
@@ -47,8 +49,8 @@ func (f *flattener) payload(src []byte) error {
 	for len(d.src) > 0 {
 		at := len(src) - len(d.src)
 		h, err := d.head()
-		if err == nil && (h.major == majorBytes || h.major == majorText) {
-			_, err = d.take(h.arg)
+		if err == nil && (h.Major == cborhead.Bytes || h.Major == cborhead.Text) {
+			_, err = d.take(h.Arg)
 		}
 		if err == nil && h.attached() {
 			if err = f.add(src[added:at]); err == nil {
@@ -65,12 +67,12 @@ func (f *flattener) payload(src []byte) error {
 
 // reference adds the byte string that what is behind the tag in h stands for.
 func (f *flattener) reference(d *dec, h head) error {
-	if len(d.src) > 0 && d.src[0]>>5 == majorBytes {
+	if len(d.src) > 0 && d.src[0]>>5 == cborhead.Bytes {
 		h, err := d.head()
 		if err != nil {
 			return err
 		}
-		b, err := d.take(h.arg)
+		b, err := d.take(h.Arg)
 		if err != nil {
 			return err
 		}
@@ -89,7 +91,7 @@ func (f *flattener) reference(d *dec, h head) error {
 
 // bytes adds a byte string of that size, whose content is in pieces.
 func (f *flattener) bytes(size uint64, pieces [][]byte) error {
-	head := appendHead(f.zeros(uint64(headSize(size)))[:0], majorBytes, size)
+	head := cborhead.Append(f.zeros(uint64(cborhead.Size(size)))[:0], cborhead.Bytes, size)
 	if err := f.add(head); err != nil {
 		return err
 	}

@@ -5,6 +5,8 @@ import (
 	"math/big"
 	"reflect"
 	"strconv"
+
+	"github.com/ctwo-go/c2/internal/cborhead"
 )
 
 // Decode takes one item of the wire type s off src, for a caller that has no Go type for it:
@@ -106,7 +108,7 @@ func decodeOpaque(d *dec, s *Schema) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if h.major != majorTag || h.arg != tagTransferable {
+	if h.Major != cborhead.Tag || h.Arg != tagTransferable {
 		return nil, wrong(s, h)
 	}
 	o, err := d.opaque()
@@ -125,14 +127,14 @@ func (x index) decodeList(d *dec, s *Schema) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if h.major != majorArray {
+	if h.Major != cborhead.Array {
 		return nil, wrong(s, h)
 	}
 	if err := d.enter(); err != nil {
 		return nil, err
 	}
 	defer d.leave()
-	n, err := d.elements(h.arg, 16)
+	n, err := d.elements(h.Arg, 16)
 	if err == nil {
 		err = sized(s, n)
 	}
@@ -161,14 +163,14 @@ func (x index) decodeMap(d *dec, s *Schema) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if h.major != majorMap {
+	if h.Major != cborhead.Map {
 		return nil, wrong(s, h)
 	}
 	if err := d.enter(); err != nil {
 		return nil, err
 	}
 	defer d.leave()
-	n, err := d.pairs(h.arg, 32)
+	n, err := d.pairs(h.Arg, 32)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"github.com/fxamacker/cbor/v2"
+
+	"github.com/ctwo-go/c2/internal/cborhead"
 )
 
 // guess is the size of a value that only its own method knows.
@@ -103,7 +105,7 @@ func (p encoded) append(dst []byte, v reflect.Value, _ enc) ([]byte, error) {
 	if p.text {
 		return appendText(dst, string(b))
 	}
-	return append(appendHead(dst, majorBytes, uint64(len(b))), b...), nil
+	return append(cborhead.Append(dst, cborhead.Bytes, uint64(len(b))), b...), nil
 }
 
 func (p encoded) marshal(v reflect.Value) ([]byte, error) {
@@ -129,8 +131,8 @@ func (p encoded) decode(d *dec, v reflect.Value) error {
 	x := v.Addr().Interface()
 	var b []byte
 	switch {
-	case p.text && h.major == majorText:
-		if b, err = d.text(h.arg); err == nil {
+	case p.text && h.Major == cborhead.Text:
+		if b, err = d.text(h.Arg); err == nil {
 			err = x.(encoding.TextUnmarshaler).UnmarshalText(bytes.Clone(b))
 		}
 	case !p.text && h.bytes():

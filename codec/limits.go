@@ -27,9 +27,8 @@ const (
 )
 
 var (
-	errDeep       = fmt.Errorf("cyclic or nested deeper than %d levels", MaxDepth)
-	errMemory     = errors.New("needs far more memory than its encoding; send fewer or smaller elements at once")
-	errIndefinite = errors.New("indefinite lengths are not accepted; encode with definite lengths")
-	errChanged    = errors.New("it changed while it was encoded; pass a copy of what others change")
-	errUTF8       = errors.New("text is not valid UTF-8; use []byte for binary data")
+	errDeep    = fmt.Errorf("cyclic or nested deeper than %d levels", MaxDepth)
+	errMemory  = errors.New("needs far more memory than its encoding; send fewer or smaller elements at once")
+	errChanged = errors.New("it changed while it was encoded; pass a copy of what others change")
+	errUTF8    = errors.New("text is not valid UTF-8; use []byte for binary data")
 )

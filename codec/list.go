@@ -3,6 +3,8 @@ package codec
 import (
 	"fmt"
 	"reflect"
+
+	"github.com/ctwo-go/c2/internal/cborhead"
 )
 
 // list is the plan of slices and arrays of anything but numbers.
@@ -36,7 +38,7 @@ func (p *list) size(v reflect.Value, e enc) int {
 	if measured < n {
 		total = extrapolate(total, n)
 	}
-	return headSize(uint64(n)) + total
+	return cborhead.Size(uint64(n)) + total
 }
 
 func (p *list) append(dst []byte, v reflect.Value, e enc) ([]byte, error) {
@@ -48,7 +50,7 @@ func (p *list) append(dst []byte, v reflect.Value, e enc) ([]byte, error) {
 		return dst, err
 	}
 	n := v.Len()
-	dst = appendHead(dst, majorArray, uint64(n))
+	dst = cborhead.Append(dst, cborhead.Array, uint64(n))
 	for i := range n {
 		if dst, err = p.elem.append(dst, v.Index(i), e); err != nil {
 			return dst, withinIndex(i, err)
@@ -62,7 +64,7 @@ func (p *list) decode(d *dec, v reflect.Value) error {
 	switch {
 	case err != nil || h.null():
 		return err
-	case h.major != majorArray:
+	case h.Major != cborhead.Array:
 		return wrong(p.typ, h)
 	}
 	return decodeElements(d, h, v, p.elem)
@@ -76,13 +78,13 @@ func decodeElements(d *dec, h head, v reflect.Value, elem plan) error {
 	defer d.leave()
 	t := v.Type()
 	if t.Kind() == reflect.Slice {
-		n, err := d.elements(h.arg, int(t.Elem().Size()))
+		n, err := d.elements(h.Arg, int(t.Elem().Size()))
 		if err != nil {
 			return err
 		}
 		makeSlice(v, n)
-	} else if h.arg != uint64(v.Len()) {
-		return fmt.Errorf("want %d elements for %v, have %d", v.Len(), t, h.arg)
+	} else if h.Arg != uint64(v.Len()) {
+		return fmt.Errorf("want %d elements for %v, have %d", v.Len(), t, h.Arg)
 	}
 	for i := range v.Len() {
 		if err := elem.decode(d, v.Index(i)); err != nil {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"reflect"
 	"sync"
+
+	"github.com/ctwo-go/c2/internal/cborhead"
 )
 
 // mapping is the plan of maps.
@@ -59,7 +61,7 @@ func (p *mapping) size(v reflect.Value, e enc) int {
 		}
 		total += k + s
 	}
-	return headSize(uint64(n)) + total
+	return cborhead.Size(uint64(n)) + total
 }
 
 func (p *mapping) append(dst []byte, v reflect.Value, e enc) ([]byte, error) {
@@ -71,7 +73,7 @@ func (p *mapping) append(dst []byte, v reflect.Value, e enc) ([]byte, error) {
 		return dst, err
 	}
 	left := v.Len()
-	dst = appendHead(dst, majorMap, uint64(left))
+	dst = cborhead.Append(dst, cborhead.Map, uint64(left))
 	if left == 0 {
 		return dst, nil
 	}
@@ -98,14 +100,14 @@ func (p *mapping) decode(d *dec, v reflect.Value) error {
 	switch {
 	case err != nil || h.null():
 		return err
-	case h.major != majorMap:
+	case h.Major != cborhead.Map:
 		return wrong(p.typ, h)
 	}
 	if err := d.enter(); err != nil {
 		return err
 	}
 	defer d.leave()
-	n, err := d.pairs(h.arg, int(p.typ.Key().Size()+p.typ.Elem().Size()))
+	n, err := d.pairs(h.Arg, int(p.typ.Key().Size()+p.typ.Elem().Size()))
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,10 @@
 package codec
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/ctwo-go/c2/internal/cborhead"
+)
 
 // Opaque is a transferable whose type this program has not registered: it can be kept, passed on
 // and sent back. Encoded by itself it is what the transferable inside any is.
@@ -11,12 +15,12 @@ type Opaque struct {
 
 // MarshalCBOR implements cbor.Marshaler.
 func (o Opaque) MarshalCBOR() ([]byte, error) {
-	dst := appendHead(nil, majorTag, tagTransferable)
-	dst, err := appendText(appendHead(dst, majorArray, 2), o.Name)
+	dst := cborhead.Append(nil, cborhead.Tag, tagTransferable)
+	dst, err := appendText(cborhead.Append(dst, cborhead.Array, 2), o.Name)
 	if err != nil {
 		return nil, fmt.Errorf("name: %w", err)
 	}
-	return append(appendHead(dst, majorBytes, uint64(len(o.Data))), o.Data...), nil
+	return append(cborhead.Append(dst, cborhead.Bytes, uint64(len(o.Data))), o.Data...), nil
 }
 
 // UnmarshalCBOR implements cbor.Unmarshaler.
@@ -27,7 +31,7 @@ func (o *Opaque) UnmarshalCBOR(data []byte) error {
 	if err != nil {
 		return err
 	}
-	if h.major != majorTag || h.arg != tagTransferable {
+	if h.Major != cborhead.Tag || h.Arg != tagTransferable {
 		return wrong("a transferable", h)
 	}
 	*o, err = d.opaque()
@@ -49,5 +53,5 @@ func (d *dec) keepContent(c content) ([]byte, error) {
 	if c.attached {
 		return d.inlineColumns(c.bytes)
 	}
-	return d.keep(head{major: majorBytes}, c.bytes)
+	return d.keep(head{Major: cborhead.Bytes}, c.bytes)
 }

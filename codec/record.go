@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"reflect"
+
+	"github.com/ctwo-go/c2/internal/cborhead"
 )
 
 // record is the plan of a struct: a map from its fields' keys, or with toarray an array.
@@ -104,7 +106,7 @@ func (p *record) size(v reflect.Value, e enc) int {
 	if err != nil {
 		return -1
 	}
-	total := headSize(uint64(p.count(v)))
+	total := cborhead.Size(uint64(p.count(v)))
 	for i := range p.fields {
 		f := &p.fields[i]
 		fv, around := f.present(v), len(f.key)
@@ -135,7 +137,7 @@ func (p *record) append(dst []byte, v reflect.Value, e enc) ([]byte, error) {
 		return p.appendTuple(dst, v, e)
 	}
 	left := p.count(v)
-	dst = appendHead(dst, majorMap, uint64(left))
+	dst = cborhead.Append(dst, cborhead.Map, uint64(left))
 	for i := range p.fields {
 		f := &p.fields[i]
 		fv := f.present(v)
@@ -155,7 +157,7 @@ func (p *record) append(dst []byte, v reflect.Value, e enc) ([]byte, error) {
 }
 
 func (p *record) appendTuple(dst []byte, v reflect.Value, e enc) (_ []byte, err error) {
-	dst = appendHead(dst, majorArray, uint64(len(p.fields)))
+	dst = cborhead.Append(dst, cborhead.Array, uint64(len(p.fields)))
 	for i := range p.fields {
 		f := &p.fields[i]
 		fv := f.in(v)
@@ -180,16 +182,16 @@ func (p *record) decode(d *dec, v reflect.Value) error {
 	}
 	defer d.leave()
 	switch {
-	case p.tuple && h.major == majorArray:
+	case p.tuple && h.Major == cborhead.Array:
 		return p.decodeTuple(d, h, v)
-	case !p.tuple && h.major == majorMap:
+	case !p.tuple && h.Major == cborhead.Map:
 		return p.decodeMap(d, h, v)
 	}
 	return wrong(p.typ, h)
 }
 
 func (p *record) decodeMap(d *dec, h head, v reflect.Value) error {
-	n, err := count(h.arg, len(d.src)/2)
+	n, err := count(h.Arg, len(d.src)/2)
 	if err != nil {
 		return err
 	}
@@ -233,14 +235,14 @@ func (p *record) key(d *dec, next int) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	switch h.major {
-	case majorText:
-		b, err := d.text(h.arg)
+	switch h.Major {
+	case cborhead.Text:
+		b, err := d.text(h.Arg)
 		if i, ok := p.names[string(b)]; ok {
 			return i, err
 		}
 		return -1, err
-	case majorUint, majorNegative:
+	case cborhead.Uint, cborhead.Negative:
 		if n, err := h.int64(); err == nil {
 			if i, ok := p.ints[n]; ok {
 				return i, nil
@@ -253,8 +255,8 @@ func (p *record) key(d *dec, next int) (int, error) {
 }
 
 func (p *record) decodeTuple(d *dec, h head, v reflect.Value) error {
-	if h.arg != uint64(len(p.fields)) {
-		return fmt.Errorf("want %d elements for %v, have %d", len(p.fields), p.typ, h.arg)
+	if h.Arg != uint64(len(p.fields)) {
+		return fmt.Errorf("want %d elements for %v, have %d", len(p.fields), p.typ, h.Arg)
 	}
 	for i := range p.fields {
 		f := &p.fields[i]

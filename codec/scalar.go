@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+
+	"github.com/ctwo-go/c2/internal/cborhead"
 )
 
 // boolean is the plan of every type of kind bool; integer, unsigned and float likewise.
@@ -30,10 +32,10 @@ func (p boolean) decode(d *dec, v reflect.Value) error {
 	switch {
 	case err != nil || h.null():
 		return err
-	case h.major != majorSimple || h.info != infoFalse && h.info != infoTrue:
+	case h.Major != cborhead.Simple || h.Info != cborhead.InfoFalse && h.Info != cborhead.InfoTrue:
 		return wrong(p.typ, h)
 	}
-	v.SetBool(h.info == infoTrue)
+	v.SetBool(h.Info == cborhead.InfoTrue)
 	return nil
 }
 
@@ -41,7 +43,7 @@ func (p boolean) describe(*describer) *Schema { return named(KindBool, p.typ) }
 
 func (integer) size(v reflect.Value, _ enc) int {
 	n := v.Int()
-	return headSize(uint64(n ^ n>>63))
+	return cborhead.Size(uint64(n ^ n>>63))
 }
 
 func (integer) append(dst []byte, v reflect.Value, _ enc) ([]byte, error) {
@@ -51,9 +53,9 @@ func (integer) append(dst []byte, v reflect.Value, _ enc) ([]byte, error) {
 // appendInt writes n; a negative one is stored as -1-n, which is its complement.
 func appendInt(dst []byte, n int64) []byte {
 	if n < 0 {
-		return appendHead(dst, majorNegative, uint64(^n))
+		return cborhead.Append(dst, cborhead.Negative, uint64(^n))
 	}
-	return appendHead(dst, majorUint, uint64(n))
+	return cborhead.Append(dst, cborhead.Uint, uint64(n))
 }
 
 func (p integer) decode(d *dec, v reflect.Value) error {
@@ -77,20 +79,20 @@ func (p integer) describe(*describer) *Schema { return named(KindInt, p.typ) }
 // int64 is the value of a head that is an integer.
 func (h head) int64() (int64, error) {
 	switch {
-	case h.major != majorUint && h.major != majorNegative:
+	case h.Major != cborhead.Uint && h.Major != cborhead.Negative:
 		return 0, wrong("an integer", h)
-	case h.arg > math.MaxInt64:
+	case h.Arg > math.MaxInt64:
 		return 0, errors.New("integer is beyond 64 bits")
-	case h.major == majorNegative:
-		return ^int64(h.arg), nil
+	case h.Major == cborhead.Negative:
+		return ^int64(h.Arg), nil
 	}
-	return int64(h.arg), nil
+	return int64(h.Arg), nil
 }
 
-func (unsigned) size(v reflect.Value, _ enc) int { return headSize(v.Uint()) }
+func (unsigned) size(v reflect.Value, _ enc) int { return cborhead.Size(v.Uint()) }
 
 func (unsigned) append(dst []byte, v reflect.Value, _ enc) ([]byte, error) {
-	return appendHead(dst, majorUint, v.Uint()), nil
+	return cborhead.Append(dst, cborhead.Uint, v.Uint()), nil
 }
 
 func (p unsigned) decode(d *dec, v reflect.Value) error {
@@ -98,12 +100,12 @@ func (p unsigned) decode(d *dec, v reflect.Value) error {
 	switch {
 	case err != nil || h.null():
 		return err
-	case h.major != majorUint:
+	case h.Major != cborhead.Uint:
 		return wrong(p.typ, h)
-	case v.OverflowUint(h.arg):
-		return fmt.Errorf("%d overflows %v", h.arg, p.typ)
+	case v.OverflowUint(h.Arg):
+		return fmt.Errorf("%d overflows %v", h.Arg, p.typ)
 	}
-	v.SetUint(h.arg)
+	v.SetUint(h.Arg)
 	return nil
 }
 
@@ -143,20 +145,20 @@ func (p float) describe(*describer) *Schema { return named(KindFloat, p.typ) }
 // float64 is the value of a head that is a number: other languages write 2.0 as 2.
 func (h head) float64() (float64, bool) {
 	switch {
-	case h.major == majorUint:
-		return float64(h.arg), true
-	case h.major == majorNegative:
-		return -1 - float64(h.arg), true
-	case h.major != majorSimple:
+	case h.Major == cborhead.Uint:
+		return float64(h.Arg), true
+	case h.Major == cborhead.Negative:
+		return -1 - float64(h.Arg), true
+	case h.Major != cborhead.Simple:
 		return 0, false
 	}
-	switch h.info {
-	case infoFloat16:
-		return half(uint16(h.arg)), true
-	case infoFloat32:
-		return float64(math.Float32frombits(uint32(h.arg))), true
-	case infoFloat64:
-		return math.Float64frombits(h.arg), true
+	switch h.Info {
+	case cborhead.InfoFloat16:
+		return half(uint16(h.Arg)), true
+	case cborhead.InfoFloat32:
+		return float64(math.Float32frombits(uint32(h.Arg))), true
+	case cborhead.InfoFloat64:
+		return math.Float64frombits(h.Arg), true
 	}
 	return 0, false
 }

@@ -3,6 +3,8 @@ package codec
 import (
 	"fmt"
 	"reflect"
+
+	"github.com/ctwo-go/c2/internal/cborhead"
 )
 
 // tagged is the plan of cbor.Tag, whose content is any.
@@ -20,7 +22,7 @@ func (tagged) size(v reflect.Value, e enc) int {
 	if n < 0 {
 		return -1
 	}
-	return headSize(v.Field(0).Uint()) + n
+	return cborhead.Size(v.Field(0).Uint()) + n
 }
 
 func (tagged) append(dst []byte, v reflect.Value, e enc) ([]byte, error) {
@@ -31,7 +33,7 @@ func (tagged) append(dst []byte, v reflect.Value, e enc) ([]byte, error) {
 	if v.Field(0).Uint() == tagAttachment {
 		return dst, errReference
 	}
-	return dynamic{}.append(appendHead(dst, majorTag, v.Field(0).Uint()), v.Field(1), e)
+	return dynamic{}.append(cborhead.Append(dst, cborhead.Tag, v.Field(0).Uint()), v.Field(1), e)
 }
 
 func (tagged) decode(d *dec, v reflect.Value) error {
@@ -39,16 +41,16 @@ func (tagged) decode(d *dec, v reflect.Value) error {
 	if err != nil || h.null() {
 		return err
 	}
-	if h.major != majorTag || h.attached() {
+	if h.Major != cborhead.Tag || h.attached() {
 		return wrong("a tag", h)
 	}
 	if err := d.enter(); err != nil {
 		return err
 	}
 	defer d.leave()
-	v.Field(0).SetUint(h.arg)
+	v.Field(0).SetUint(h.Arg)
 	if err := (dynamic{}).decode(d, v.Field(1)); err != nil {
-		return fmt.Errorf("tag %d: %w", h.arg, err)
+		return fmt.Errorf("tag %d: %w", h.Arg, err)
 	}
 	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"reflect"
 	"unicode/utf8"
+
+	"github.com/ctwo-go/c2/internal/cborhead"
 )
 
 // text is the plan of every type of kind string.
@@ -12,7 +14,7 @@ type text struct{ typ reflect.Type }
 func (text) size(v reflect.Value, _ enc) int { return stringSize(v.Len()) }
 
 // stringSize is the size of a byte or text string of n bytes.
-func stringSize(n int) int { return headSize(uint64(n)) + n }
+func stringSize(n int) int { return cborhead.Size(uint64(n)) + n }
 
 func (text) append(dst []byte, v reflect.Value, _ enc) ([]byte, error) {
 	return appendText(dst, v.String())
@@ -22,7 +24,7 @@ func appendText(dst []byte, s string) ([]byte, error) {
 	if !utf8.ValidString(s) {
 		return dst, errUTF8
 	}
-	return append(appendHead(dst, majorText, uint64(len(s))), s...), nil
+	return append(cborhead.Append(dst, cborhead.Text, uint64(len(s))), s...), nil
 }
 
 func (p text) decode(d *dec, v reflect.Value) error {
@@ -30,10 +32,10 @@ func (p text) decode(d *dec, v reflect.Value) error {
 	switch {
 	case err != nil || h.null():
 		return err
-	case h.major != majorText:
+	case h.Major != cborhead.Text:
 		return wrong(p.typ, h)
 	}
-	b, err := d.text(h.arg)
+	b, err := d.text(h.Arg)
 	if err == nil {
 		v.SetString(string(b))
 	}
@@ -70,7 +72,7 @@ func (p blob) append(dst []byte, v reflect.Value, e enc) ([]byte, error) {
 	if r, ok := p.find(v, e); ok {
 		return r.append(dst), nil
 	}
-	dst = appendHead(dst, majorBytes, uint64(v.Len()))
+	dst = cborhead.Append(dst, cborhead.Bytes, uint64(v.Len()))
 	if p.typ.Kind() == reflect.Array {
 		v = addressable(v)
 	}
@@ -92,7 +94,7 @@ func (p blob) decode(d *dec, v reflect.Value) error {
 	switch {
 	case err != nil || h.null():
 		return err
-	case h.major == majorArray:
+	case h.Major == cborhead.Array:
 		return decodeElements(d, h, v, unsigned{p.typ.Elem()})
 	case !h.bytes():
 		return wrong(p.typ, h)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"reflect"
 	"unicode/utf8"
+
+	"github.com/ctwo-go/c2/internal/cborhead"
 )
 
 // tagTransferable marks a transferable's bytes. IANA gives numbers above 32767 to whoever asks
@@ -112,19 +114,19 @@ func (p *transfer) size(v reflect.Value, e enc) int {
 	if p.null(v) {
 		return 1
 	}
-	total := headSize(tagTransferable)
+	total := cborhead.Size(tagTransferable)
 	if e.named {
 		total += 1 + stringSize(len(p.name))
 	}
 	if p.content == nil {
-		return total + p.maxPad(alignFrom) + wideHead + guess
+		return total + p.maxPad(alignFrom) + cborhead.MaxSize + guess
 	}
 	n, attached := p.content(v, e)
 	if n < 0 {
 		return -1
 	}
 	if attached {
-		total += headSize(tagAttachment)
+		total += cborhead.Size(tagAttachment)
 	}
 	return total + p.maxPad(n) + stringSize(n)
 }
@@ -143,23 +145,23 @@ func (p *transfer) append(dst []byte, v reflect.Value, e enc) ([]byte, error) {
 	if p.null(v) {
 		return append(dst, byteNull), nil
 	}
-	dst = appendHead(dst, majorTag, tagTransferable)
+	dst = cborhead.Append(dst, cborhead.Tag, tagTransferable)
 	if p.content == nil {
-		return p.appendUnsized(p.appendLead(dst, e, wideHead, p.aligned(alignFrom)), v, e)
+		return p.appendUnsized(p.appendLead(dst, e, cborhead.MaxSize, p.aligned(alignFrom)), v, e)
 	}
 	n, attached := p.content(v, e)
 	if n < 0 {
 		return dst, p.fault(fmt.Errorf("its Size is %d", n))
 	}
-	head := headSize(uint64(n))
+	head := cborhead.Size(uint64(n))
 	if attached {
-		head += headSize(tagAttachment)
+		head += cborhead.Size(tagAttachment)
 	}
 	dst = p.appendLead(dst, e, head, p.aligned(n))
 	if attached {
-		dst = appendHead(dst, majorTag, tagAttachment)
+		dst = cborhead.Append(dst, cborhead.Tag, tagAttachment)
 	}
-	dst = appendHead(dst, majorBytes, uint64(n))
+	dst = cborhead.Append(dst, cborhead.Bytes, uint64(n))
 	out, err := p.write(dst, v, e)
 	if err != nil {
 		return dst, p.fault(err)
@@ -182,21 +184,21 @@ func (p *transfer) appendLead(dst []byte, e enc, head int, align bool) []byte {
 		items++
 	}
 	if items > 1 {
-		dst = append(dst, majorArray<<5|items)
+		dst = append(dst, cborhead.Array<<5|items)
 	}
 	if e.named {
-		dst = append(appendHead(dst, majorText, uint64(len(p.name))), p.name...)
+		dst = append(cborhead.Append(dst, cborhead.Text, uint64(len(p.name))), p.name...)
 	}
 	if pad {
 		n, width := padding(e.offset(dst), head)
-		dst = appendWideHead(dst, majorBytes, uint64(n), width)
+		dst = cborhead.AppendWide(dst, cborhead.Bytes, uint64(n), width)
 		dst = append(dst, make([]byte, n)...)
 	}
 	return dst
 }
 
 func (p *transfer) appendUnsized(dst []byte, v reflect.Value, e enc) ([]byte, error) {
-	dst = append(dst, majorBytes<<5|27, 0, 0, 0, 0, 0, 0, 0, 0)
+	dst = append(dst, cborhead.Bytes<<5|27, 0, 0, 0, 0, 0, 0, 0, 0)
 	out, err := p.write(dst, v, e)
 	if err != nil {
 		return dst, p.fault(err)
@@ -217,7 +219,7 @@ func (p *transfer) decode(d *dec, v reflect.Value) error {
 	if err != nil || h.null() {
 		return err
 	}
-	if h.major != majorArray && !h.bytes() {
+	if h.Major != cborhead.Array && !h.bytes() {
 		return wrong(fmt.Sprintf("the transferable %q", p.name), h)
 	}
 	name, c, err := d.transferableBehind(h)
@@ -259,8 +261,8 @@ func (d *dec) transferable() (name string, c content, err error) {
 
 // transferableBehind is transferable from behind its first head.
 func (d *dec) transferableBehind(h head) (name string, c content, err error) {
-	if h.major == majorArray {
-		if name, h, err = d.transferableLead(h.arg); err != nil {
+	if h.Major == cborhead.Array {
+		if name, h, err = d.transferableLead(h.Arg); err != nil {
 			return name, c, err
 		}
 	}
@@ -269,10 +271,10 @@ func (d *dec) transferableBehind(h head) (name string, c content, err error) {
 			return name, c, err
 		}
 	}
-	if h.major != majorBytes {
+	if h.Major != cborhead.Bytes {
 		return name, c, wrong("a transferable's bytes", h)
 	}
-	c.bytes, err = d.take(h.arg)
+	c.bytes, err = d.take(h.Arg)
 	return name, c, err
 }
 
@@ -285,8 +287,8 @@ func (d *dec) transferableLead(n uint64) (name string, h head, err error) {
 	if h, err = d.item(); err != nil {
 		return "", h, err
 	}
-	if h.major == majorText {
-		b, err := d.text(h.arg)
+	if h.Major == cborhead.Text {
+		b, err := d.text(h.Arg)
 		if err != nil {
 			return "", h, err
 		}
@@ -297,10 +299,10 @@ func (d *dec) transferableLead(n uint64) (name string, h head, err error) {
 	} else if n == 3 {
 		return "", h, wrong("a transferable's name", h)
 	}
-	if h.major != majorBytes {
+	if h.Major != cborhead.Bytes {
 		return name, h, wrong("padding", h)
 	}
-	if _, err = d.take(h.arg); err == nil {
+	if _, err = d.take(h.Arg); err == nil {
 		h, err = d.item()
 	}
 	return name, h, err

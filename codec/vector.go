@@ -3,6 +3,8 @@ package codec
 import (
 	"fmt"
 	"reflect"
+
+	"github.com/ctwo-go/c2/internal/cborhead"
 )
 
 // vector is the plan of slices and arrays of numbers, and of a single complex number: a tag and a
@@ -54,10 +56,10 @@ func (p *vector) size(v reflect.Value, e enc) int {
 		return 1
 	}
 	if r, ok := p.find(v, e); ok {
-		return headSize(p.tag) + r.size()
+		return cborhead.Size(p.tag) + r.size()
 	}
 	n := p.bytes(v)
-	size := headSize(p.tag) + stringSize(n)
+	size := cborhead.Size(p.tag) + stringSize(n)
 	if p.aligned(n) {
 		size += maxTypedPad
 	}
@@ -75,12 +77,12 @@ func (p *vector) append(dst []byte, v reflect.Value, e enc) ([]byte, error) {
 		return append(dst, byteNull), nil
 	}
 	if r, ok := p.find(v, e); ok {
-		return r.append(appendHead(dst, majorTag, p.tag)), nil
+		return r.append(cborhead.Append(dst, cborhead.Tag, p.tag)), nil
 	}
 	if n := p.bytes(v); p.aligned(n) {
 		dst = appendTypedHeads(dst, e, p.tag, n, p.width)
 	} else {
-		dst = appendHead(appendHead(dst, majorTag, p.tag), majorBytes, uint64(n))
+		dst = cborhead.Append(cborhead.Append(dst, cborhead.Tag, p.tag), cborhead.Bytes, uint64(n))
 	}
 	if p.typ.Kind() != reflect.Slice {
 		v = addressable(v)
@@ -100,9 +102,9 @@ func (p *vector) decode(d *dec, v reflect.Value) error {
 		switch {
 		case err != nil || h.null():
 			return err
-		case h.major == majorTag && !h.attached():
-			tag = h.arg
-		case h.major == majorArray:
+		case h.Major == cborhead.Tag && !h.attached():
+			tag = h.Arg
+		case h.Major == cborhead.Array:
 			return p.decodePlain(d, h, v)
 		case h.bytes() && (tag == p.tag || tag == p.bigEndian()):
 			return p.decodeTyped(d, h, v, tag == p.tag)
@@ -157,7 +159,7 @@ func (p *vector) decodePlain(d *dec, h head, v reflect.Value) error {
 		return err
 	}
 	raw := memory(floats)
-	return p.decodeTyped(&dec{src: raw, view: true}, head{major: majorBytes, arg: uint64(len(raw))}, v, littleEndian())
+	return p.decodeTyped(&dec{src: raw, view: true}, head{Major: cborhead.Bytes, Arg: uint64(len(raw))}, v, littleEndian())
 }
 
 func (p *vector) describe(*describer) *Schema {

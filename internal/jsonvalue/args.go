@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/ctwo-go/c2/codec"
+	"github.com/ctwo-go/c2/internal/cborhead"
 )
 
 // AppendArgs adds a method's arguments to dst, as the CBOR array that a call has. src has them as a JSON array, or as an
@@ -37,7 +38,7 @@ func (r *reader) arguments(params []*codec.Schema, variadic bool) error {
 	if err := r.asArray(); err != nil {
 		return err
 	}
-	r.dst = appendHead(r.dst, majorArray, uint64(len(params)))
+	r.dst = cborhead.Append(r.dst, cborhead.Array, uint64(len(params)))
 	if err := r.open(); err != nil {
 		return err
 	}

@@ -9,11 +9,12 @@ import (
 	"strconv"
 
 	"github.com/ctwo-go/c2/codec"
+	"github.com/ctwo-go/c2/internal/cborhead"
 )
 
 // hole leaves room for a head whose argument is at most that, and is where.
 func (r *reader) hole(most int) (at, size int) {
-	at, size = len(r.dst), headSize(uint64(most))
+	at, size = len(r.dst), cborhead.Size(uint64(most))
 	r.dst = append(r.dst, make([]byte, size)...)
 	return at, size
 }
@@ -23,7 +24,7 @@ const moved = 256
 
 // fill writes the head that the hole is for. What was written behind the hole may move.
 func (r *reader) fill(at, size int, major byte, n int) {
-	if need := headSize(uint64(n)); need < size && len(r.dst)-at-size <= moved {
+	if need := cborhead.Size(uint64(n)); need < size && len(r.dst)-at-size <= moved {
 		r.dst = slices.Delete(r.dst, at, at+size-need)
 		size = need
 	}
@@ -66,7 +67,7 @@ func (r *reader) elements(s *codec.Schema, first bool) error {
 		}
 		first = false
 	}
-	r.fill(at, size, majorArray, n)
+	r.fill(at, size, cborhead.Array, n)
 	return sized(s, n)
 }
 
@@ -79,7 +80,7 @@ func sized(s *codec.Schema, n int) error {
 
 func (r *reader) tuple(s *codec.Schema) error {
 	defer r.close()
-	r.dst = appendHead(r.dst, majorArray, uint64(len(s.Fields)))
+	r.dst = cborhead.Append(r.dst, cborhead.Array, uint64(len(s.Fields)))
 	for i, f := range s.Fields {
 		more, err := r.more(i == 0, ']')
 		if err == nil && !more {
@@ -104,7 +105,7 @@ func (r *reader) vector(s *codec.Schema, first bool) error {
 	if !ok {
 		return fmt.Errorf("the schema has a vector of %q, of which there is none", shorten(s.Of, clipped))
 	}
-	r.dst = appendHead(r.dst, majorTag, n.tag)
+	r.dst = cborhead.Append(r.dst, cborhead.Tag, n.tag)
 	return r.numbers(s, n, first)
 }
 
@@ -127,7 +128,7 @@ func (r *reader) numbers(s *codec.Schema, n number, first bool) error {
 		}
 		first = false
 	}
-	r.fill(at, size, majorBytes, len(r.dst)-start)
+	r.fill(at, size, cborhead.Bytes, len(r.dst)-start)
 	return sized(s, count)
 }
 
@@ -184,18 +185,18 @@ func (r *reader) wholeNumber(n number, c byte) (bits uint64, ok bool, err error)
 	if err != nil {
 		return 0, false, nil
 	}
-	h, _, err := readHead(out)
+	h, _, err := cborhead.Read(out)
 	switch {
-	case err != nil || h.major > majorNegative:
+	case err != nil || h.Major > cborhead.Negative:
 		return 0, false, nil
 	case n.kind == unsigned:
-		return h.arg, h.major == majorUint && h.arg<<free>>free == h.arg, nil
-	case h.arg > math.MaxInt64>>free:
+		return h.Arg, h.Major == cborhead.Uint && h.Arg<<free>>free == h.Arg, nil
+	case h.Arg > math.MaxInt64>>free:
 		return 0, false, nil
-	case h.major == majorNegative:
-		return ^h.arg, true, nil
+	case h.Major == cborhead.Negative:
+		return ^h.Arg, true, nil
 	}
-	return h.arg, true, nil
+	return h.Arg, true, nil
 }
 
 // schema is what one such number is, for an error.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/ctwo-go/c2/codec"
+	"github.com/ctwo-go/c2/internal/cborhead"
 )
 
 // mapping takes the pairs of a map or struct.
@@ -65,13 +66,13 @@ func (w *writer) key(s *codec.Schema) (k key, err error) {
 	if err != nil {
 		return k, err
 	}
-	switch h.major {
-	case majorText:
-		if h.arg <= uint64(w.left) {
-			k.text = w.peek(int(h.arg))
+	switch h.Major {
+	case cborhead.Text:
+		if h.Arg <= uint64(w.left) {
+			k.text = w.peek(int(h.Arg))
 		}
-		return k, w.text(h.arg)
-	case majorUint, majorNegative:
+		return k, w.text(h.Arg)
+	case cborhead.Uint, cborhead.Negative:
 		w.buf = append(w.buf, '"')
 		at := len(w.buf)
 		w.integer(h)
@@ -119,12 +120,12 @@ func (w *writer) transferable(s *codec.Schema) error {
 	}
 	w.buf = append(w.buf, `{"transferable":`...)
 	named := false
-	if h.major == majorArray {
-		if named, h, err = w.lead(h.arg); err != nil {
+	if h.Major == cborhead.Array {
+		if named, h, err = w.lead(h.Arg); err != nil {
 			return err
 		}
 	}
-	if h.major != majorBytes {
+	if h.Major != cborhead.Bytes {
 		return errors.New("a transferable's bytes are missing")
 	}
 	if !named {
@@ -136,7 +137,7 @@ func (w *writer) transferable(s *codec.Schema) error {
 		w.buf = append(appendEscaped(w.buf, []byte(name)), '"')
 	}
 	w.buf = append(w.buf, `,"data":`...)
-	if err := w.base64(h.arg); err != nil {
+	if err := w.base64(h.Arg); err != nil {
 		return err
 	}
 	w.buf = append(w.buf, '}')
@@ -150,9 +151,9 @@ func (w *writer) lead(n uint64) (named bool, h head, err error) {
 		return false, h, fmt.Errorf("a transferable of %d parts", n)
 	}
 	h, err = w.untagged()
-	if err == nil && h.major == majorText {
+	if err == nil && h.Major == cborhead.Text {
 		named = true
-		if err = w.text(h.arg); err == nil {
+		if err = w.text(h.Arg); err == nil {
 			h, err = w.untagged()
 		}
 		if n == 2 || err != nil {
@@ -161,11 +162,11 @@ func (w *writer) lead(n uint64) (named bool, h head, err error) {
 	} else if n == 3 && err == nil {
 		err = errors.New("a transferable's name is missing")
 	}
-	if err == nil && h.major != majorBytes {
+	if err == nil && h.Major != cborhead.Bytes {
 		err = errors.New("a transferable's padding is missing")
 	}
 	if err == nil {
-		err = w.chunks(h.arg, 1, func([]byte) {})
+		err = w.chunks(h.Arg, 1, func([]byte) {})
 	}
 	if err == nil {
 		h, err = w.untagged()
@@ -177,10 +178,10 @@ func (w *writer) lead(n uint64) (named bool, h head, err error) {
 func (w *writer) untagged() (head, error) {
 	for {
 		h, err := w.head()
-		if err != nil || h.major != majorTag {
+		if err != nil || h.Major != cborhead.Tag {
 			return h, err
 		}
-		if h.arg == tagAttachment {
+		if h.Arg == tagAttachment {
 			return h, errors.New("a reference to an attachment, which is not there")
 		}
 	}

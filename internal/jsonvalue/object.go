@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/ctwo-go/c2/codec"
+	"github.com/ctwo-go/c2/internal/cborhead"
 )
 
 // span is where a key lies in dst.
@@ -68,7 +69,7 @@ func (r *reader) structure(s *codec.Schema) error {
 		}
 		next = i + 1
 	}
-	r.fill(at, size, majorMap, n)
+	r.fill(at, size, cborhead.Map, n)
 	return nil
 }
 
@@ -89,7 +90,7 @@ func (r *reader) field(f *codec.Field) error {
 		}
 		r.dst = appendInt(r.dst, n)
 	} else {
-		r.dst = append(appendHead(r.dst, majorText, uint64(len(f.Name))), f.Name...)
+		r.dst = append(cborhead.Append(r.dst, cborhead.Text, uint64(len(f.Name))), f.Name...)
 	}
 	return r.value(f.Type)
 }
@@ -130,15 +131,15 @@ func (r *reader) mapping(s *codec.Schema) error {
 	}
 	err := r.distinct(r.keys[outer:])
 	r.keys = r.keys[:outer]
-	r.fill(at, size, majorMap, n)
+	r.fill(at, size, cborhead.Map, n)
 	return err
 }
 
 // keyText is the key that begins at start in dst, for an error.
 func (r *reader) keyText(start int) string {
-	h, n, err := readHead(r.dst[start:])
-	if err == nil && h.major == majorText {
-		return string(r.dst[start+n : start+n+int(h.arg)])
+	h, rest, err := cborhead.Read(r.dst[start:])
+	if err == nil && h.Major == cborhead.Text {
+		return string(rest[:h.Arg])
 	}
 	w := newWriter([][]byte{r.dst[start:]})
 	if err := w.value(nil); err != nil {
@@ -246,7 +247,7 @@ func (r *reader) transferable(s *codec.Schema) error {
 	if p.name != nil && string(p.name) != s.Name {
 		return fmt.Errorf("want the transferable %q, have %q", shorten(s.Name, clipped), shorten(string(p.name), clipped))
 	}
-	r.dst = appendHead(r.dst, majorTag, tagTransferable)
+	r.dst = cborhead.Append(r.dst, cborhead.Tag, tagTransferable)
 	return r.data(s, p)
 }
 
@@ -315,8 +316,8 @@ func (r *reader) anyObject(s *codec.Schema) error {
 	if err != nil {
 		return err
 	}
-	r.dst = appendHead(r.dst, majorTag, tagTransferable)
-	r.dst = append(r.dst, majorArray<<5|2)
-	r.dst = append(appendHead(r.dst, majorText, uint64(len(p.name))), p.name...)
+	r.dst = cborhead.Append(r.dst, cborhead.Tag, tagTransferable)
+	r.dst = append(r.dst, cborhead.Array<<5|2)
+	r.dst = append(cborhead.Append(r.dst, cborhead.Text, uint64(len(p.name))), p.name...)
 	return r.data(s, p)
 }

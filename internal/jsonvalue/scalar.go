@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"github.com/ctwo-go/c2/codec"
+	"github.com/ctwo-go/c2/internal/cborhead"
 )
 
 // numeric says whether c begins a number.
@@ -60,9 +61,9 @@ func parseSmall(text []byte) (n int64, ok bool) {
 
 func appendInt(dst []byte, n int64) []byte {
 	if n < 0 {
-		return appendHead(dst, majorNegative, uint64(^n))
+		return cborhead.Append(dst, cborhead.Negative, uint64(^n))
 	}
-	return appendHead(dst, majorUint, uint64(n))
+	return cborhead.Append(dst, cborhead.Uint, uint64(n))
 }
 
 func (r *reader) float(s *codec.Schema, c byte) error {
@@ -135,7 +136,7 @@ func (r *reader) fromText(s *codec.Schema, text []byte) error {
 		r.dst = out
 		return nil
 	}
-	r.dst = append(appendHead(r.dst, majorText, uint64(len(text))), text...)
+	r.dst = append(cborhead.Append(r.dst, cborhead.Text, uint64(len(text))), text...)
 	return nil
 }
 
@@ -154,7 +155,7 @@ func (r *reader) base64(s *codec.Schema, text []byte) error {
 	if s.Kind == codec.KindBytes && s.Len != 0 && s.Len != size {
 		return fmt.Errorf("want %d bytes for %v, have %d", s.Len, s, size)
 	}
-	r.dst = appendHead(r.dst, majorBytes, uint64(size))
+	r.dst = cborhead.Append(r.dst, cborhead.Bytes, uint64(size))
 	at := len(r.dst)
 	r.dst = slices.Grow(r.dst, size)[:at+size]
 	if _, err := base64.RawStdEncoding.Decode(r.dst[at:], text[:n]); err != nil {

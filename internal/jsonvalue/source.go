@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/ctwo-go/c2/codec"
+	"github.com/ctwo-go/c2/internal/cborhead"
 )
 
 // source is bytes in pieces. Heads and text are usually in one; where they are not, they are put together.
@@ -33,16 +34,16 @@ func (s *source) next() {
 // head takes a head.
 func (s *source) head() (head, error) {
 	s.next()
-	h, n, err := readHead(s.cur)
-	if err == errShort && len(s.rest) > 0 {
-		s.gather(min(9, s.left))
-		h, n, err = readHead(s.cur)
+	h, rest, err := cborhead.Read(s.cur)
+	if err == cborhead.ErrShort && len(s.rest) > 0 {
+		s.gather(min(cborhead.MaxSize, s.left))
+		h, rest, err = cborhead.Read(s.cur)
 	}
 	if err == nil {
-		s.cur = s.cur[n:]
-		s.left -= n
+		s.left -= len(s.cur) - len(rest)
+		s.cur = rest
 	}
-	return h, err
+	return head(h), err
 }
 
 // gather makes cur have n bytes at least, of which there are so many.
@@ -89,11 +90,11 @@ func (s *source) some(n, unit int) []byte {
 // count checks a declared number of elements, each of which takes that many bytes at least.
 func (s *source) count(declared uint64, each int) (int, error) {
 	if declared > uint64(s.left/each) || declared > codec.MaxElements {
-		return 0, fmt.Errorf("%d elements are declared, %d bytes are left: %w", declared, s.left, errShort)
+		return 0, fmt.Errorf("%d elements are declared, %d bytes are left: %w", declared, s.left, cborhead.ErrShort)
 	}
 	return int(declared), nil
 }
 
 func short(n uint64, left int) error {
-	return fmt.Errorf("%d bytes are declared, %d are left: %w", n, left, errShort)
+	return fmt.Errorf("%d bytes are declared, %d are left: %w", n, left, cborhead.ErrShort)
 }

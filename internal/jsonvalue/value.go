@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/ctwo-go/c2/codec"
+	"github.com/ctwo-go/c2/internal/cborhead"
 )
 
 // reader turns JSON into CBOR.
@@ -74,17 +75,17 @@ func (r *reader) null(s *codec.Schema, nullable bool) error {
 			return fmt.Errorf("want %v, have null", s)
 		}
 	}
-	r.dst = append(r.dst, majorSimple<<5|infoNull)
+	r.dst = append(r.dst, cborhead.Simple<<5|cborhead.InfoNull)
 	return nil
 }
 
 func (r *reader) boolean(s *codec.Schema, c byte) error {
 	switch c {
 	case 't':
-		r.dst = append(r.dst, majorSimple<<5|infoTrue)
+		r.dst = append(r.dst, cborhead.Simple<<5|cborhead.InfoTrue)
 		return r.literal("true")
 	case 'f':
-		r.dst = append(r.dst, majorSimple<<5|infoFalse)
+		r.dst = append(r.dst, cborhead.Simple<<5|cborhead.InfoFalse)
 		return r.literal("false")
 	}
 	return r.refuse(s, r.at)

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/ctwo-go/c2/codec"
+	"github.com/ctwo-go/c2/internal/cborhead"
 )
 
 // Bounds.
@@ -77,13 +78,13 @@ func (w *writer) results(results []*codec.Schema) error {
 	if err != nil {
 		return err
 	}
-	if h.major != majorArray {
+	if h.Major != cborhead.Array {
 		return errors.New("want an array of results")
 	}
-	if results != nil && h.arg != uint64(len(results)) {
-		return fmt.Errorf("%d results, want %d", h.arg, len(results))
+	if results != nil && h.Arg != uint64(len(results)) {
+		return fmt.Errorf("%d results, want %d", h.Arg, len(results))
 	}
-	n, err := w.count(h.arg, 1)
+	n, err := w.count(h.Arg, 1)
 	if err != nil {
 		return err
 	}
@@ -131,22 +132,22 @@ func (w *writer) item(h head, s *codec.Schema) error {
 	if err := w.flush(); err != nil {
 		return err
 	}
-	switch h.major {
-	case majorUint, majorNegative:
+	switch h.Major {
+	case cborhead.Uint, cborhead.Negative:
 		if s != nil && s.Kind == codec.KindTime {
 			return w.epoch(h)
 		}
 		w.integer(h)
-	case majorBytes:
-		return w.base64(h.arg)
-	case majorText:
-		return w.text(h.arg)
-	case majorArray:
-		return w.list(h.arg, s)
-	case majorMap:
-		return w.mapping(h.arg, s)
-	case majorTag:
-		return w.tagged(h.arg, s)
+	case cborhead.Bytes:
+		return w.base64(h.Arg)
+	case cborhead.Text:
+		return w.text(h.Arg)
+	case cborhead.Array:
+		return w.list(h.Arg, s)
+	case cborhead.Map:
+		return w.mapping(h.Arg, s)
+	case cborhead.Tag:
+		return w.tagged(h.Arg, s)
 	default:
 		return w.simple(h, s)
 	}

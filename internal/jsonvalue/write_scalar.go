@@ -7,48 +7,49 @@ import (
 	"time"
 
 	"github.com/ctwo-go/c2/codec"
+	"github.com/ctwo-go/c2/internal/cborhead"
 )
 
 func (w *writer) integer(h head) {
 	switch {
-	case h.major == majorUint:
-		w.buf = strconv.AppendUint(w.buf, h.arg, 10)
-	case h.arg == math.MaxUint64:
+	case h.Major == cborhead.Uint:
+		w.buf = strconv.AppendUint(w.buf, h.Arg, 10)
+	case h.Arg == math.MaxUint64:
 		w.buf = append(w.buf, "-18446744073709551616"...)
 	default:
-		w.buf = strconv.AppendUint(append(w.buf, '-'), h.arg+1, 10)
+		w.buf = strconv.AppendUint(append(w.buf, '-'), h.Arg+1, 10)
 	}
 }
 
 func (w *writer) simple(h head, s *codec.Schema) error {
-	switch h.info {
-	case infoFalse:
+	switch h.Info {
+	case cborhead.InfoFalse:
 		w.buf = append(w.buf, "false"...)
-	case infoTrue:
+	case cborhead.InfoTrue:
 		w.buf = append(w.buf, "true"...)
-	case infoNull, infoUndef:
+	case cborhead.InfoNull, cborhead.InfoUndef:
 		w.buf = append(w.buf, "null"...)
-	case infoFloat16, infoFloat32, infoFloat64:
+	case cborhead.InfoFloat16, cborhead.InfoFloat32, cborhead.InfoFloat64:
 		if s != nil && s.Kind == codec.KindTime {
 			return w.epoch(h)
 		}
 		f, bits := h.float()
 		w.buf = appendReal(w.buf, f, bits)
 	default:
-		return fmt.Errorf("simple value %d has no form in JSON; ask for CBOR", h.arg)
+		return fmt.Errorf("simple value %d has no form in JSON; ask for CBOR", h.Arg)
 	}
 	return nil
 }
 
 // float is the value of a float, and how many bits it is exact in.
 func (h head) float() (f float64, bits int) {
-	switch h.info {
-	case infoFloat16:
-		return float64(half(uint16(h.arg))), 32
-	case infoFloat32:
-		return float64(math.Float32frombits(uint32(h.arg))), 32
+	switch h.Info {
+	case cborhead.InfoFloat16:
+		return float64(half(uint16(h.Arg))), 32
+	case cborhead.InfoFloat32:
+		return float64(math.Float32frombits(uint32(h.Arg))), 32
 	}
-	return math.Float64frombits(h.arg), 64
+	return math.Float64frombits(h.Arg), 64
 }
 
 // appendReal writes the shortest text that reads as f again.
@@ -76,11 +77,11 @@ func appendReal(dst []byte, f float64, bits int) []byte {
 func (w *writer) epoch(h head) error {
 	var seconds, part float64
 	switch {
-	case h.major == majorUint && h.arg < 1<<53:
-		seconds = float64(h.arg)
-	case h.major == majorNegative && h.arg < 1<<53:
-		seconds = -float64(h.arg) - 1
-	case h.major == majorSimple:
+	case h.Major == cborhead.Uint && h.Arg < 1<<53:
+		seconds = float64(h.Arg)
+	case h.Major == cborhead.Negative && h.Arg < 1<<53:
+		seconds = -float64(h.Arg) - 1
+	case h.Major == cborhead.Simple:
 		f, _ := h.float()
 		seconds, part = math.Modf(f)
 	default:

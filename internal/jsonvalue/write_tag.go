@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/ctwo-go/c2/codec"
+	"github.com/ctwo-go/c2/internal/cborhead"
 )
 
 // tagged takes what is behind a tag.
@@ -28,11 +29,11 @@ func (w *writer) tagged(tag uint64, s *codec.Schema) error {
 	}
 	n, little, typed := numberByTag(tag)
 	switch {
-	case typed && h.major == majorBytes:
-		return w.typedArray(n, little, h.arg)
-	case (tag == tagBig || tag == tagBigNegative) && h.major == majorBytes:
-		return w.big(tag, h.arg)
-	case tag == tagEpoch && (h.major <= majorNegative || h.major == majorSimple && h.info >= infoFloat16):
+	case typed && h.Major == cborhead.Bytes:
+		return w.typedArray(n, little, h.Arg)
+	case (tag == tagBig || tag == tagBigNegative) && h.Major == cborhead.Bytes:
+		return w.big(tag, h.Arg)
+	case tag == tagEpoch && (h.Major <= cborhead.Negative || h.Major == cborhead.Simple && h.Info >= cborhead.InfoFloat16):
 		return w.epoch(h)
 	}
 	return w.item(h, s)
