@@ -318,3 +318,42 @@ func TestBadHeaders(t *testing.T) {
 	}
 	h.servesOn()
 }
+
+// Bodies are taken as they are: what is packed is refused, not misread.
+func TestPackedBodies(t *testing.T) {
+	leaktest.Check(t)
+	h, _, _ := served(t, relay.Config{})
+	for coding, status := range map[string]int{"gzip": 415, "br": 415, "gzip, identity": 415, "identity": 200, "Identity": 200, "": 200} {
+		req := h.request("POST", "/v1/resources/t/Add", "application/json", []byte("[0]"))
+		req.Header.Set("Content-Encoding", coding)
+		got, _, body := h.do(req)
+		if got != status {
+			t.Errorf("%q: %d %s, want %d", coding, got, body, status)
+		}
+		if status == 415 {
+			h.expectProblem(coding, got, string(body), 415, "unsupported")
+		}
+		req = h.request("POST", "/v1/routes", "application/json", []byte("{}"))
+		req.Header.Set("Content-Encoding", coding)
+		if got, _, body := h.do(req); (got == 415) != (status == 415) {
+			t.Errorf("announced in %q: %d %s", coding, got, body)
+		}
+	}
+}
+
+// What is wrong with a request is said in words for its sender, without what is in the relay's buffers.
+func TestTextsOfFaults(t *testing.T) {
+	leaktest.Check(t)
+	h, _, _ := served(t, relay.Config{})
+	for want, text := range map[string]string{
+		"as it should be: missing required": "GET /healthz HTTP/1.1\r\nSecret: x\r\n\r\n",
+		"as it should be: invalid header":   "GET /healthz HTTP/1.1\r\nHost: x\r\nSecret: a\x00b\r\n\r\n",
+		"can't be read: forbidden trailer":  post("Add", chunked, chunk("[1]")+"0\r\nContent-Length: 3\r\n\r\n"),
+	} {
+		a := h.talk(text, true)
+		if len(a) != 1 || !strings.Contains(a[0].body, want) || strings.Contains(a[0].body, "ecret") || strings.Contains(a[0].body, "buffer") {
+			t.Errorf("want %q: %+v", want, a[0])
+		}
+	}
+	h.one("long trailers", post("Add", chunked, chunk("[1]")+"0\r\n"+strings.Repeat("X: y\r\n", 10000)+"\r\n"), true, 413, "too_large")
+}

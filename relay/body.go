@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -119,7 +120,10 @@ func (b *body) explain(err error) error {
 	case err == io.EOF:
 		return &ipc.Error{Code: ipc.CodeInvalid, Message: fmt.Sprintf("the body ended after %d of %d bytes", b.got, b.length)}
 	}
-	return &ipc.Error{Code: ipc.CodeInvalid, Message: "the body can't be read: " + err.Error()}
+	if errors.As(err, new(*fasthttp.ErrSmallBuffer)) {
+		return &ipc.Error{Code: ipc.CodeTooLarge, Message: "what follows the body's chunks is too long (--max-header)"}
+	}
+	return &ipc.Error{Code: ipc.CodeInvalid, Message: "the body can't be read: " + plainText(err)}
 }
 
 // late is the end of a read that took too long.

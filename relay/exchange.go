@@ -137,6 +137,9 @@ func (x *exchange) maxBody() int64 {
 // readHeader reads what the request says of its and the answer's form.
 func (x *exchange) readHeader() (err error) {
 	h := &x.http.Request.Header
+	if err := plainBody(x.http); err != nil {
+		return err
+	}
 	switch typ := h.ContentType(); mediaType(typ) {
 	case relayapi.TypeCBOR:
 	case relayapi.TypeJSON:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 
 	"github.com/valyala/fasthttp"
 
@@ -68,10 +69,19 @@ func writeProblem(ctx *fasthttp.RequestCtx, err error, resource, method []byte) 
 	ctx.Response.SetBodyRaw(body)
 }
 
+// plainText is what fasthttp finds fault with, without what it tells its own users of buffers.
+func plainText(err error) string {
+	text, _, _ := strings.Cut(err.Error(), ": buffer size=")
+	for _, lead := range []string{"error when reading request headers: ", "error when reading response headers: ", "fasthttp: "} {
+		text = strings.TrimPrefix(text, lead)
+	}
+	return text
+}
+
 // serveFault answers a request that fasthttp could not read.
 func (r *Relay) serveFault(ctx *fasthttp.RequestCtx, err error) {
 	var small *fasthttp.ErrSmallBuffer
-	e := &ipc.Error{Code: ipc.CodeInvalid, Message: "the request is not HTTP as it should be: " + err.Error()}
+	e := &ipc.Error{Code: ipc.CodeInvalid, Message: "the request is not HTTP as it should be: " + plainText(err)}
 	var timeout interface{ Timeout() bool }
 	switch {
 	case errors.As(err, &small):

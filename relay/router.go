@@ -202,8 +202,23 @@ func wantType(ctx *fasthttp.RequestCtx, want string) error {
 	if mediaType(ctx.Request.Header.ContentType()) != want {
 		return wrongType(ctx, want)
 	}
-	return nil
+	return plainBody(ctx)
 }
+
+// plainBody refuses a body that has to be unpacked first: how large it would become only its sender knows.
+func plainBody(ctx *fasthttp.RequestCtx) error {
+	coding := ctx.Request.Header.PeekBytes(headerEncoding)
+	if len(coding) == 0 || bytes.EqualFold(coding, codingIdentity) {
+		return nil
+	}
+	return unsupported(fasthttp.StatusUnsupportedMediaType, "Unsupported Media Type",
+		fmt.Sprintf("a body with Content-Encoding: %.40q; send it as it is", coding))
+}
+
+var (
+	headerEncoding = []byte("Content-Encoding")
+	codingIdentity = []byte("identity")
+)
 
 func wrongType(ctx *fasthttp.RequestCtx, want string) error {
 	return unsupported(fasthttp.StatusUnsupportedMediaType, "Unsupported Media Type",
