@@ -40,6 +40,14 @@ func windAt(t *testing.T) string {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	t.Setenv("XDG_RUNTIME_DIR", dir)
+	url := relayAt(t)
+	startServer(t, dir, url)
+	return url
+}
+
+// relayAt starts a relay, and returns its URL.
+func relayAt(t *testing.T) string {
+	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -56,9 +64,7 @@ func windAt(t *testing.T) string {
 			t.Error(err)
 		}
 	})
-	url := "http://" + ln.Addr().String()
-	startServer(t, dir, url)
-	return url
+	return "http://" + ln.Addr().String()
 }
 
 func startServer(t *testing.T, dir, url string) {
@@ -120,5 +126,22 @@ func TestScript(t *testing.T) {
 	}
 	if t.Failed() {
 		t.Logf("it prints\n%s", out)
+	}
+}
+
+// Who has not started everything is told what to start.
+func TestScriptWithoutServer(t *testing.T) {
+	leaktest.Check(t)
+	python := interpreter(t)
+	for url, want := range map[string]string{
+		"http://127.0.0.1:1": "no answer from a relay at http://127.0.0.1:1: ",
+		relayAt(t) + "/":     `says: no resource "wind" is announced here; start the server with`,
+	} {
+		cmd := exec.CommandContext(t.Context(), python, "wind.py")
+		cmd.Env = append(os.Environ(), "no_proxy=127.0.0.1", "C2_RELAY="+url)
+		out, err := cmd.CombinedOutput()
+		if err == nil || !strings.Contains(string(out), want) || strings.Contains(string(out), "Traceback") {
+			t.Errorf("at %s: %v\n%s", url, err, out)
+		}
 	}
 }

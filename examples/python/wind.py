@@ -1,10 +1,12 @@
 """Calls the wind field of examples/relay from Python, by way of a relay: python3 wind.py [URL]
 
+The URL is else that of C2_RELAY, and the token, if the relay wants one, that of C2_TOKEN, as for Go programs.
 In JSON it takes nothing but Python's own library. Where numpy and cbor2 are, it also calls in CBOR, and gets numbers as
 numpy arrays over the very bytes that came.
 """
 
 import json
+import os
 import struct
 import sys
 import time
@@ -137,8 +139,7 @@ def in_cbor(relay):
     print(f"{changed} points changed")
 
 
-def main():
-    relay = Relay(sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8080")
+def main(relay):
     in_json(relay)
     if numpy is None:
         print("numpy and cbor2 are not there, so that was all")
@@ -148,4 +149,10 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    url = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("C2_RELAY", "http://127.0.0.1:8080").split(",")[0]
+    try:
+        main(Relay(url.rstrip("/"), os.environ.get("C2_TOKEN")))
+    except urllib.error.URLError as error:
+        sys.exit(f"no answer from a relay at {url}: {error.reason}; start one with: go run ./cmd/c3 relay")
+    except Problem as p:
+        sys.exit(f"the relay at {url} says: {p}" + ("; start the server with: go run ./examples/relay -serve " + url if p.code == "not_found" else ""))
