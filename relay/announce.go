@@ -92,7 +92,7 @@ func (r *Relay) checkAnnouncement(a *relayapi.Announcement) (string, error) {
 	}
 	path, err := ipc.SocketPath(a.Address)
 	if err != nil {
-		return "", invalid("address %q: %v", a.Address, err)
+		return "", invalid("%v", err)
 	}
 	return r.checkSocket(path)
 }

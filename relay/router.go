@@ -135,6 +135,8 @@ func (r *Relay) dispatch(ctx *fasthttp.RequestCtx, at *target) error {
 		return r.serveTable(ctx, verb, at.query)
 	case at.base == relayapi.PathMembers:
 		return r.serveMembers(ctx, verb)
+	case !at.viewed():
+		return noSuchPath()
 	case verb != fasthttp.MethodGet && verb != fasthttp.MethodHead:
 		return wrongVerb(ctx, fasthttp.MethodGet)
 	case at.base == relayapi.PathHealth:
@@ -146,6 +148,15 @@ func (r *Relay) dispatch(ctx *fasthttp.RequestCtx, at *target) error {
 		return err
 	}
 	return r.serveView(ctx, at, named)
+}
+
+// viewed tells whether the target is one that answers GET alone.
+func (t *target) viewed() bool {
+	switch t.base {
+	case relayapi.PathResources, relayapi.PathMetrics, relayapi.PathHealth, relayapi.PathReady:
+		return true
+	}
+	return (t.base == baseResolve || t.base == baseStats) && t.name != nil
 }
 
 // serveView answers what is asked about resources and relays.

@@ -24,6 +24,9 @@ func Authorities(file string) (*x509.CertPool, error) {
 
 // Pair reads a certificate, with those that lead from it to an authority behind it, and its key.
 func Pair(cert, key string) (tls.Certificate, error) {
+	if cert == "" || key == "" {
+		return tls.Certificate{}, fmt.Errorf("certificate %q and key %q: want files of both or of neither, one is of no use without the other", cert, key)
+	}
 	pair, err := tls.LoadX509KeyPair(cert, key)
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("certificate %s with key %s, as PEM: %w", cert, key, err)

@@ -58,6 +58,11 @@ func TestFiles(t *testing.T) {
 			t.Errorf("authorities of %s: %v", file, err)
 		}
 	}
+	for _, pair := range [][2]string{{cert, ""}, {"", key}} {
+		if _, err := Pair(pair[0], pair[1]); err == nil || !strings.Contains(err.Error(), "want files of both") {
+			t.Errorf("%q: %v", pair, err)
+		}
+	}
 	for _, file := range []string{other, cert, "/nonexistent/x"} {
 		if _, err := Pair(cert, file); err == nil || !strings.HasPrefix(err.Error(), "certificate "+cert+" with key "+file+", as PEM: ") {
 			t.Errorf("with the key %s: %v", file, err)
