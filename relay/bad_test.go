@@ -309,7 +309,8 @@ func TestBadHeaders(t *testing.T) {
 	}
 	for accept, want := range map[string]string{
 		"application/cbor": "application/cbor", "application/json": "application/json", "*/*": "application/json", "nonsense": "application/json",
-		"APPLICATION/CBOR;q=1": "application/cbor",
+		"APPLICATION/CBOR;q=1": "application/cbor", "application/cbor, application/json;q=0.5": "application/cbor", "text/html, application/cbor": "application/cbor",
+		"application/json, text/plain, */*": "application/json", ",,": "application/json",
 	} {
 		req := h.request("POST", "/v1/resources/t/Add", "application/json", []byte("[0]"))
 		req.Header.Set("Accept", accept)
