@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/ctwo-go/c2/internal/dotenv"
+	"github.com/ctwo-go/c2/internal/relayapi"
 	"github.com/ctwo-go/c2/ipc"
 )
 
@@ -161,17 +161,12 @@ func (r *resolver) relayURLs(source, text string) []string {
 func (r *resolver) token(option *string) string {
 	token, _ := r.lookup("C2_TOKEN")
 	const want = "letters, digits and signs of ASCII, without spaces"
-	r.check("C2_TOKEN", isToken(token), want)
+	r.check("C2_TOKEN", relayapi.ValidToken(token), want)
 	if option != nil {
 		token = *option
-		r.check("Token", isToken(token), want)
+		r.check("Token", relayapi.ValidToken(token), want)
 	}
 	return token
-}
-
-// isToken tells whether a header can carry s.
-func isToken(s string) bool {
-	return !strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c >= 0x7f })
 }
 
 // setting is the value of one setting: the option's, else the variable's, else the default. A variable that is wrong is a

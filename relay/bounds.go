@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/ctwo-go/c2/internal/relayapi"
 )
 
 // leastHeader is what MaxHeader has to be at least: what ordinary clients send.
@@ -31,6 +33,16 @@ func (c *Config) checkBounds() error {
 	want(c.IdleTimeout > 0, "IdleTimeout (--idle-timeout)", c.IdleTimeout, "1ms")
 	want(c.StallTimeout > 0, "StallTimeout (--stall-timeout)", c.StallTimeout, "1ms")
 	return errors.Join(faults...)
+}
+
+// checkTokens finds fault with tokens that no header can carry. It does not say what they are.
+func (c *Config) checkTokens() error {
+	for _, t := range []struct{ whose, token string }{{"callers", c.Token}, {"servers", c.AnnounceToken}} {
+		if !relayapi.ValidToken(t.token) {
+			return fmt.Errorf("the token of %s: want letters, digits and signs of ASCII, without spaces", t.whose)
+		}
+	}
+	return nil
 }
 
 // checkOrigins finds fault with origins that no browser would send.

@@ -122,7 +122,7 @@ func (c Config) withDefaults() (Config, error) {
 	if len(c.SocketDirs) == 0 {
 		c.SocketDirs = []string{runtimeDir()}
 	}
-	return c, errors.Join(checkID(c.ID), checkURL(&c.URL), checkDirs(c.SocketDirs), checkOrigins(c.Origins), c.checkBounds())
+	return c, errors.Join(checkID(c.ID), checkURL(&c.URL), checkDirs(c.SocketDirs), checkOrigins(c.Origins), c.checkTokens(), c.checkBounds())
 }
 
 func setDefault[T comparable](v *T, d T) {

@@ -15,6 +15,8 @@ func TestWrongSettings(t *testing.T) {
 	for want, config := range map[string]relay.Config{
 		`relay id "a b"`: {ID: "a b"},
 		`relay URL "http://host/x": want http://host:port`: {URL: "http://host/x"},
+		`the token of callers: want`:                       {Token: "open sesame"},
+		`the token of servers: want`:                       {AnnounceToken: "sésame"},
 		`socket directory "x"`:                             {SocketDirs: []string{"x"}},
 		`MaxHeader (--max-header) is 10: want 1024`:        {MaxHeader: 10},
 		`MaxBody (--max-body) is -1`:                       {MaxBody: -1},

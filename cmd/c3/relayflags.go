@@ -23,8 +23,8 @@ type relayFlags struct {
 	announceTokenFile, cert, key, clientCA                 string
 	origins, socketDirs                                    []string
 	noDirect, accessLog                                    bool
-	maxHeader, maxCalls, maxConns, maxServers, maxRoutes   int
-	maxBody, maxJSON, maxSpool, minRate                    int64
+	maxCalls, maxConns, maxServers, maxRoutes              int
+	maxHeader, maxBody, maxJSON, maxSpool, minRate         int64
 	headerTimeout, idleTimeout, stallTimeout, drainTimeout time.Duration
 	spoolDir, logLevel                                     string
 	shmConnBytes, shmBytes                                 int64
@@ -54,27 +54,27 @@ func (f *relayFlags) add(set *pflag.FlagSet) {
 }
 
 func (f *relayFlags) addLimits(set *pflag.FlagSet) {
-	set.IntVar(&f.maxCalls, "max-calls", relay.DefaultMaxCalls, "how many calls may be in flight")
-	set.IntVar(&f.maxConns, "max-conns", relay.DefaultMaxConns, "how many connections may be open")
-	set.IntVar(&f.maxServers, "max-servers", relay.DefaultMaxServers, "how many servers may announce themselves")
-	set.IntVar(&f.maxRoutes, "max-routes", relay.DefaultMaxRoutes, "how many resources they may have together; the same at all relays of a mesh")
-	set.IntVar(&f.maxHeader, "max-header", relay.DefaultMaxHeader, "bytes of a request's header")
-	set.Int64Var(&f.maxBody, "max-body", relay.DefaultMaxBody, "bytes of a body, each way")
-	set.Int64Var(&f.maxJSON, "max-json", relay.DefaultMaxJSON, "bytes of arguments in JSON")
+	set.IntVar(&f.maxCalls, "max-calls", relay.DefaultMaxCalls, "how `MANY` calls may be in flight")
+	set.IntVar(&f.maxConns, "max-conns", relay.DefaultMaxConns, "how `MANY` connections may be open")
+	set.IntVar(&f.maxServers, "max-servers", relay.DefaultMaxServers, "how `MANY` servers may announce themselves")
+	set.IntVar(&f.maxRoutes, "max-routes", relay.DefaultMaxRoutes, "how `MANY` resources they may have together; the same at all relays of a mesh")
+	sizeVar(set, &f.maxHeader, "max-header", relay.DefaultMaxHeader, "`BYTES` of a request's header, or KiB, MiB, GiB, as with all sizes")
+	sizeVar(set, &f.maxBody, "max-body", relay.DefaultMaxBody, "`BYTES` of a body, each way")
+	sizeVar(set, &f.maxJSON, "max-json", relay.DefaultMaxJSON, "`BYTES` of arguments in JSON")
 	set.DurationVar(&f.headerTimeout, "header-timeout", relay.DefaultHeaderTimeout, "for how long a header may come")
 	set.DurationVar(&f.idleTimeout, "idle-timeout", relay.DefaultIdleTimeout, "for how long a connection may have nothing to do")
 	set.DurationVar(&f.stallTimeout, "stall-timeout", relay.DefaultStallTimeout, "for how long a body may not move")
-	set.Int64Var(&f.minRate, "min-rate", relay.DefaultMinRate, "bytes per second of a body that a caller must send or read, on average while it is waited for; -1 for any")
+	sizeVar(set, &f.minRate, "min-rate", relay.DefaultMinRate, "`BYTES` per second of a body that a caller must send or read, on average while it is waited for; -1 for any")
 	set.StringVar(&f.spoolDir, "spool-dir", relay.DefaultSpoolDir, "a `DIR` where the bodies of slow callers wait")
-	set.Int64Var(&f.maxSpool, "max-spool", relay.DefaultMaxSpool, "bytes of those, together")
-	set.Int64Var(&f.shmConnBytes, "shm-conn-bytes", 0, "bytes of shared memory for the bodies on the way to one server (default: up to 4 GiB)")
-	set.Int64Var(&f.shmBytes, "shm-bytes", 0, "bytes of it for all servers (default: half of the memory)")
+	sizeVar(set, &f.maxSpool, "max-spool", relay.DefaultMaxSpool, "`BYTES` of those, together")
+	sizeVar(set, &f.shmConnBytes, "shm-conn-bytes", 0, "`BYTES` of shared memory for the bodies on the way to one server (default: up to 4 GiB)")
+	sizeVar(set, &f.shmBytes, "shm-bytes", 0, "`BYTES` of it for all servers (default: half of the memory)")
 }
 
 // limits are those of the relay.
 func (f *relayFlags) limits() relay.Config {
 	return relay.Config{
-		MaxHeader: f.maxHeader, MaxBody: f.maxBody, MaxJSON: f.maxJSON, MaxCalls: f.maxCalls, MaxConns: f.maxConns,
+		MaxHeader: int(f.maxHeader), MaxBody: f.maxBody, MaxJSON: f.maxJSON, MaxCalls: f.maxCalls, MaxConns: f.maxConns,
 		MaxServers: f.maxServers, MaxRoutes: f.maxRoutes,
 		HeaderTimeout: f.headerTimeout, IdleTimeout: f.idleTimeout, StallTimeout: f.stallTimeout, MinRate: f.minRate,
 		SpoolDir: f.spoolDir, MaxSpool: f.maxSpool,
@@ -90,11 +90,26 @@ func fillFlags(set *pflag.FlagSet, from source) (err error) {
 		if f.Changed || !ok || err != nil || f.Name == "help" {
 			return
 		}
-		if e := set.Set(f.Name, value); e != nil {
-			err = fmt.Errorf("%s=%q: %w", name, value, e)
+		if f.Value.Set(value) != nil {
+			err = fmt.Errorf("%s=%q: want %s, as --%s does", name, value, wanted(f.Value.Type()), f.Name)
 		}
 	})
 	return err
+}
+
+// wanted is what flags of a type take.
+func wanted(kind string) string {
+	switch kind {
+	case "int":
+		return "a whole number"
+	case "duration":
+		return "a duration like 30s"
+	case "bool":
+		return "true or false"
+	case "size":
+		return sizeForm
+	}
+	return "a " + kind
 }
 
 // variableOf is the variable of a flag.

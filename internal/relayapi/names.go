@@ -27,3 +27,8 @@ func ParseID(text string) (id uint64, ok bool) {
 	}
 	return id, true
 }
+
+// ValidToken tells whether a header can carry a token. None at all is valid.
+func ValidToken(token string) bool {
+	return !strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r >= 0x7f })
+}

@@ -31,3 +31,11 @@ func TestNames(t *testing.T) {
 		}
 	}
 }
+
+func TestTokens(t *testing.T) {
+	for token, valid := range map[string]bool{"": true, "sesame": true, "a+b/c==": true, "!~": true, "open sesame": false, "a\nb": false, "sésame": false, "\x7f": false, "a\x00": false} {
+		if relayapi.ValidToken(token) != valid {
+			t.Errorf("%q is %v", token, !valid)
+		}
+	}
+}
