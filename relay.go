@@ -176,7 +176,7 @@ func (r relay) refusal(resp *http.Response) *ipc.Error {
 		return nil
 	}
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, relayapi.MaxProblem)) // half of it is taken for none
-	e := relayapi.ParseProblem(resp.StatusCode, body).Err()
+	e := relayapi.ParseProblem(resp.StatusCode, resp.Header.Get("Content-Type"), body).Err()
 	if e.Code == ipc.CodeClosed { // the relay is, not this side
 		e.Code = ipc.CodeUnavailable
 	}

@@ -68,7 +68,7 @@ func (x *exchange) passOn(c *gossip.Candidate) error {
 		defer cancel()
 		defer resp.Body.Close()
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, relayapi.MaxProblem)) // half a problem is none, and is told as such
-		return &foreign{relayapi.ParseProblem(resp.StatusCode, body)}
+		return &foreign{relayapi.ParseProblem(resp.StatusCode, resp.Header.Get("Content-Type"), body)}
 	}
 	return x.answerFrom(resp, cancel)
 }

@@ -188,7 +188,7 @@ func (m *mesh) ask(ctx context.Context, q question) ([]byte, error) {
 	case len(answer) > q.limit:
 		return nil, fmt.Errorf("%s answered with more than %d bytes", q.url, q.limit)
 	case resp.StatusCode/100 != 2:
-		return nil, relayapi.ParseProblem(resp.StatusCode, answer).Err()
+		return nil, relayapi.ParseProblem(resp.StatusCode, resp.Header.Get("Content-Type"), answer).Err()
 	}
 	return answer, nil
 }

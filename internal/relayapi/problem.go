@@ -3,6 +3,7 @@ package relayapi
 import (
 	"encoding/json"
 	"fmt"
+	"mime"
 	"slices"
 
 	"github.com/ctwo-go/c2/ipc"
@@ -85,23 +86,26 @@ func NewProblem(e *ipc.Error) *Problem {
 // six times as long.
 const MaxProblem = 512 << 10
 
-// ParseProblem reads what an answer with an error's status has for a body. What is none, as of a proxy between, is a
-// failure by its status: of the statuses that say that nobody took the request nothing ran.
-func ParseProblem(status int, body []byte) *Problem {
+// ParseProblem reads an answer that is not the one which was asked for. One whose content type is not that of a problem, as of a
+// proxy between, is a failure by its status. Then only a status that blames the request says that nothing ran: what passes
+// requests on answers with 503, too, when it lost one that it had passed on.
+func ParseProblem(status int, contentType string, body []byte) *Problem {
 	p := new(Problem)
-	if err := json.Unmarshal(body, p); err == nil && p.Code != "" && ParseCode(p.Code) != ipc.CodeOK {
-		return p
+	if got, _, err := mime.ParseMediaType(contentType); err == nil && got == TypeProblem {
+		if json.Unmarshal(body, p) == nil && p.Code != "" && ParseCode(p.Code) != ipc.CodeOK {
+			return p
+		}
 	}
 	c := ipc.CodeInternal
 	known := slices.IndexFunc(codes[:], func(f codeForm) bool { return f.status == status })
-	if known > 0 {
+	if known > int(ipc.CodeOK) {
 		c = ipc.Code(known)
 	} else if status == 401 {
 		c = ipc.CodeDenied
 	}
 	p = NewProblem(&ipc.Error{Code: c, Message: fmt.Sprintf("status %d, without a word of what is wrong; is there a relay at that URL?", status)})
 	p.Status = status
-	p.MayHaveRun = status >= 500 && status != 503
+	p.MayHaveRun = status/100 == 2 || status/100 == 5
 	return p
 }
 

@@ -18,7 +18,7 @@ func TestProblemIsTheError(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := relayapi.ParseProblem(p.Status, body).Err(); !reflect.DeepEqual(got, sent) {
+		if got := relayapi.ParseProblem(p.Status, relayapi.TypeProblem, body).Err(); !reflect.DeepEqual(got, sent) {
 			t.Errorf("code %v came as %+v, want %+v", c, got, sent)
 		}
 		if p.Status < 400 {
@@ -27,28 +27,34 @@ func TestProblemIsTheError(t *testing.T) {
 	}
 }
 
-// TestForeignProblem: a proxy between may answer anything.
+// TestForeignProblem: a proxy between may answer anything, and in JSON that looks like ours.
 func TestForeignProblem(t *testing.T) {
 	for status, want := range map[int]ipc.Code{
 		404: ipc.CodeNotFound, 413: ipc.CodeTooLarge, 429: ipc.CodeBusy, 401: ipc.CodeDenied, 403: ipc.CodeDenied,
-		503: ipc.CodeUnavailable, 504: ipc.CodeDeadline, 418: ipc.CodeInternal, 500: ipc.CodeInternal,
+		503: ipc.CodeUnavailable, 504: ipc.CodeDeadline, 418: ipc.CodeInternal, 500: ipc.CodeInternal, 204: ipc.CodeInternal,
+		302: ipc.CodeInternal,
 	} {
-		e := relayapi.ParseProblem(status, []byte("<html>")).Err()
-		if e.Code != want {
-			t.Errorf("status %d is %v, want %v", status, e.Code, want)
-		}
-		if ran := status == 504 || status == 500; e.MayHaveRun != ran {
-			t.Errorf("status %d: may have run is %v", status, e.MayHaveRun)
+		for contentType, body := range map[string]string{
+			"text/html": "<html>", "application/json": `{"code":"unavailable","msg":"upstream"}`, "": "", "application/problem+json": `{"code":`,
+		} {
+			e := relayapi.ParseProblem(status, contentType, []byte(body)).Err()
+			if e.Code != want {
+				t.Errorf("status %d with %q is %v, want %v", status, contentType, e.Code, want)
+			}
+			if ran := status >= 500 || status < 300; e.MayHaveRun != ran {
+				t.Errorf("status %d with %q: may have run is %v", status, contentType, e.MayHaveRun)
+			}
 		}
 	}
 }
 
 // FuzzParseProblem takes anything for a body.
 func FuzzParseProblem(f *testing.F) {
-	f.Add(500, []byte(`{"code":"busy","names":["x"]}`))
-	f.Add(200, []byte(`[`))
-	f.Fuzz(func(t *testing.T, status int, body []byte) {
-		if e := relayapi.ParseProblem(status, body).Err(); e.Code == ipc.CodeOK {
+	f.Add(500, relayapi.TypeProblem, []byte(`{"code":"busy","names":["x"]}`))
+	f.Add(500, relayapi.TypeProblem+"; charset=utf-8", []byte(`{"code":"ok"}`))
+	f.Add(200, "", []byte(`[`))
+	f.Fuzz(func(t *testing.T, status int, contentType string, body []byte) {
+		if e := relayapi.ParseProblem(status, contentType, body).Err(); e.Code == ipc.CodeOK {
 			t.Errorf("%q with status %d is no failure", body, status)
 		}
 	})

@@ -168,7 +168,7 @@ func (e *problemError) Is(target error) bool {
 // problem is the error that the relay tells of.
 func problem(resp *http.Response) error {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, relayapi.MaxProblem)) // what is cut is no problem, and taken by its status
-	p := relayapi.ParseProblem(resp.StatusCode, body)
+	p := relayapi.ParseProblem(resp.StatusCode, resp.Header.Get("Content-Type"), body)
 	return &problemError{names: p.Names, failed: &c2.Error{
 		Code: c2.Code(relayapi.ParseCode(p.Code)), Resource: p.Resource, Method: p.Method, Message: p.Detail, MayHaveRun: p.MayHaveRun,
 	}}
