@@ -72,7 +72,11 @@ func Lend(ctx context.Context, conn any) (context.Context, *Loan, error) {
 	}
 	l := &Loan{}
 	if link != nil {
-		if l.loans, err = link.binding.Load().endpoint.loans(ctx); err != nil {
+		err = link.reach(ctx, func(b *binding) (err error) {
+			l.loans, err = b.endpoint.loans(ctx)
+			return err
+		})
+		if err != nil {
 			return ctx, nil, callError(err).at(link.name, "")
 		}
 		l.cleanup = runtime.AddCleanup(l, (*ipc.Loans).Abandon, l.loans)

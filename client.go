@@ -10,7 +10,10 @@ import (
 type sharedClient struct {
 	*ipc.Client
 	node *Node
-	refs int // guarded by node.mu
+
+	// These are guarded by node.mu.
+	refs int
+	left bool // calls may go on of links that lead elsewhere by now
 }
 
 // client returns the node's connection to address.
@@ -42,26 +45,38 @@ func (c *sharedClient) call(ctx context.Context, _ *binding, req ipc.Request) (*
 
 func (c *sharedClient) loans(ctx context.Context) (*ipc.Loans, error) { return c.Loans(ctx) }
 
-func (c *sharedClient) release() {
+func (c *sharedClient) release() { c.drop(false) }
+
+func (c *sharedClient) leave() { c.drop(true) }
+
+// drop counts one user less. The last one ends the client: at once, unless it may have calls of those that left.
+func (c *sharedClient) drop(left bool) {
 	n := c.node
 	n.mu.Lock()
 	c.refs--
+	c.left = c.left || left
 	last := c.refs == 0
 	if last && n.clients[c.Address()] == c {
 		delete(n.clients, c.Address())
 	}
+	peaceful := last && c.left && n.clients != nil
+	if peaceful {
+		n.retiring.Go(func() { c.Retire(n.http.closing) })
+	}
 	n.mu.Unlock()
-	if last {
+	if last && !peaceful {
 		c.Close()
 	}
 }
 
+// closeClients ends the connections to other nodes, also those that would end by themselves.
 func (n *Node) closeClients() {
 	n.mu.Lock()
 	clients := n.clients
-	n.clients = make(map[string]*sharedClient)
+	n.clients = nil
 	n.mu.Unlock()
 	for _, c := range clients {
 		c.Close()
 	}
+	n.retiring.Wait()
 }

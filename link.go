@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"reflect"
-	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -22,8 +21,10 @@ type endpoint interface {
 	call(ctx context.Context, b *binding, req ipc.Request) (*ipc.Payload, error)
 	// loans returns memory that calls pass without a copy, or nil if there is none.
 	loans(ctx context.Context) (*ipc.Loans, error)
-	// release tells that who got the endpoint needs it no more.
+	// release tells that who got the endpoint needs it no more. Calls that go on there may be cut off.
 	release()
+	// leave is release for who may have calls there still, which go on.
+	leave()
 }
 
 // way leads to a resource.
@@ -68,7 +69,7 @@ type binding struct {
 	id       uint64
 	index    []uint32
 	desc     *Descriptor
-	endpoint endpoint        // released when no call has the binding any more
+	endpoint endpoint
 	place    *relayapi.Place // what a relay said of it; nil if none was asked
 	lost     atomic.Bool     // it is to be replaced before the next call
 }
@@ -122,14 +123,8 @@ func (l *link) replace(old, b *binding) error {
 		return connectionClosed()
 	}
 	l.binding.Store(b)
-	switch {
-	case old == nil:
-	case old.endpoint == b.endpoint: // which lasts as long as b does
-		old.endpoint.release()
-	default:
-		// Calls may go on there, on their way to an end that is none of this link's business; each keeps old alive. To count
-		// them would cost every call.
-		runtime.AddCleanup(old, endpoint.release, old.endpoint)
+	if old != nil {
+		old.endpoint.leave()
 	}
 	return nil
 }
@@ -154,26 +149,32 @@ type requester interface {
 	request(*binding) (ipc.Request, error)
 }
 
-// exchange calls a method. The request is made for the binding that holds, again if it has to be replaced: who did not
-// run the call may be followed by another.
-func (l *link) exchange(ctx context.Context, r requester) (*ipc.Payload, error) {
+// exchange calls a method. The request is made for the binding that holds, again if it has to be replaced.
+func (l *link) exchange(ctx context.Context, r requester) (p *ipc.Payload, err error) {
+	err = l.reach(ctx, func(b *binding) error {
+		req, err := r.request(b)
+		if err == nil {
+			p, err = b.endpoint.call(ctx, b, req)
+		}
+		return err
+	})
+	return p, err
+}
+
+// reach has something done where the resource is, which fails as calls do: who did not do it may be followed by another.
+func (l *link) reach(ctx context.Context, do func(*binding) error) error {
 	var failed []relayapi.Place
 	b := l.binding.Load()
 	for attempt := 1; ; attempt++ {
 		if b.lost.Load() {
 			var err error
 			if b, err = l.bind(ctx, b, failed); err != nil {
-				return nil, err
+				return err
 			}
 		}
-		req, err := r.request(b)
-		if err != nil {
-			return nil, err
-		}
-		p, err := b.endpoint.call(ctx, b, req)
-		runtime.KeepAlive(b) // and with it its endpoint
+		err := do(b)
 		if err == nil {
-			return p, nil
+			return nil
 		}
 		lost, ran := b.verdict(err)
 		if lost {
@@ -181,11 +182,11 @@ func (l *link) exchange(ctx context.Context, r requester) (*ipc.Payload, error) 
 		}
 		switch {
 		case !lost || ran:
-			return nil, err
+			return err
 		case attempt == maxBinds && isStale(err):
-			return nil, newError(CodeUnavailable, "the resource was replaced %d times during the call", attempt)
+			return newError(CodeUnavailable, "the resource was replaced %d times during the call", attempt)
 		case attempt == maxBinds:
-			return nil, err
+			return err
 		}
 		if b.place != nil {
 			failed = append(failed, *b.place)
@@ -204,6 +205,10 @@ func (b *binding) verdict(err error) (lost, ran bool) {
 		return true, false
 	case ipc.CodeUnavailable, ipc.CodeNotFound:
 		return b.place != nil, wire.MayHaveRun
+	case ipc.CodeDenied, ipc.CodeInternal: // somebody else may be there by now; the next call looks
+		return b.place != nil, true
+	case ipc.CodeClosed: // of an endpoint that was left because the resource is elsewhere
+		return b.lost.Load(), wire.MayHaveRun
 	}
 	return false, false
 }

@@ -31,16 +31,17 @@ type Node struct {
 	memory   *ipc.Memory
 	polling  *ipc.Polling
 	holds    holdTable
-	http     *httpClient // to relays
+	http     *httpClient    // to relays
+	retiring sync.WaitGroup // clients that have calls of links which lead elsewhere by now
 
 	resources atomic.Pointer[resourceTable] // replaced, under mu, never changed
 	directory *resource
 
 	mu        sync.Mutex
-	values    map[any]string // names by the identity of the registered value
-	clients   map[string]*sharedClient
-	server    *ipc.Server // nil until there is something to serve
-	announcer *announcer  // nil until there is something to announce
+	values    map[any]string           // names by the identity of the registered value
+	clients   map[string]*sharedClient // nil when the node is shut down
+	server    *ipc.Server              // nil until there is something to serve
+	announcer *announcer               // nil until there is something to announce
 	address   string
 	closed    bool
 	checked   bool          // what can be shared has been looked at
@@ -278,8 +279,8 @@ func (n *Node) Shutdown(ctx context.Context) error {
 			errs = append(errs, err)
 		}
 	}
-	n.closeClients()
 	n.http.shutdown()
+	n.closeClients()
 	return errors.Join(errs...)
 }
 

@@ -11,6 +11,8 @@ type ownEndpoint struct{ node *Node }
 
 func (ownEndpoint) release() {}
 
+func (ownEndpoint) leave() {}
+
 func (e ownEndpoint) describe(ctx context.Context, name string) (uint64, *Descriptor, error) {
 	if e.node.find(name) == nil && !e.node.isClosed() {
 		return 0, nil, notHere()

@@ -202,3 +202,6 @@ func (relay) loans(context.Context) (*ipc.Loans, error) { return nil, nil }
 
 // release implements [endpoint]. What the node's relays have in common is counted by links.
 func (relay) release() {}
+
+// leave implements [endpoint].
+func (relay) leave() {}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"reflect"
-	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -55,24 +54,33 @@ func (d *Dynamic) Stats(ctx context.Context) (ResourceStats, error) {
 		return ResourceStats{}, callError(err).at(d.link.name, "")
 	}
 	defer cancel()
-	b := d.link.binding.Load()
+	var s ResourceStats
+	err = d.link.reach(ctx, func(b *binding) (err error) {
+		s, err = b.stats(ctx)
+		return err
+	})
+	if err != nil {
+		return ResourceStats{}, callError(err).at(d.link.name, "")
+	}
+	return s, nil
+}
+
+// stats asks the resource's process for its figures.
+func (b *binding) stats(ctx context.Context) (ResourceStats, error) {
 	node, ok := b.endpoint.(nodeCaller)
 	if !ok {
-		return ResourceStats{}, newError(CodeUnsupported, "the resource is called by way of a relay, which has figures of its own (GET /v1/stats/…, c3 stats)").at(d.link.name, "")
+		return ResourceStats{}, newError(CodeUnsupported, "the resource is called by way of a relay, which has figures of its own (GET /v1/stats/…, c3 stats)")
 	}
-	out, err := askDirectory(ctx, node, directoryStats, reflect.ValueOf(d.link.name))
-	runtime.KeepAlive(b) // and with it its endpoint
-	if err != nil {
-		failed := callError(err)
-		switch {
-		case failed.Code == CodeNotFound: // of the directory itself, which lacks the method
-			failed = newError(CodeUnsupported, "the resource's process has an older c2, which keeps no figures")
-		case errors.Is(err, ErrNotFound):
-			failed = newError(CodeNotFound, "no resource of this name is registered there")
-		}
-		return ResourceStats{}, failed.at(d.link.name, "")
+	out, err := askDirectory(ctx, node, directoryStats, reflect.ValueOf(b.desc.Name))
+	switch {
+	case err == nil:
+		return out[0].Interface().(ResourceStats), nil
+	case callError(err).Code == CodeNotFound: // of the directory itself, which lacks the method
+		return ResourceStats{}, newError(CodeUnsupported, "the resource's process has an older c2, which keeps no figures")
+	case errors.Is(err, ErrNotFound):
+		return ResourceStats{}, &ipc.Error{Code: ipc.CodeStale, Message: "no resource of this name is registered there"}
 	}
-	return out[0].Interface().(ResourceStats), nil
+	return ResourceStats{}, err
 }
 
 // stats are the figures of r, each method's of one moment.

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // Client calls the server at one address, over one connection that all callers share. It connects at the first call
@@ -14,6 +15,7 @@ type Client struct {
 	address  string
 	config   Config
 	instance [16]byte
+	retired  atomic.Bool // no new calls; connections end when nothing needs them any more
 
 	mu      sync.Mutex
 	conn    *clientConn              // the connection for new calls, or nil
@@ -101,7 +103,7 @@ func (c *Client) connection(ctx context.Context) (*clientConn, error) {
 		return nil, contextError(err, false)
 	}
 	c.mu.Lock()
-	if c.closed {
+	if c.closed || c.retired.Load() {
 		c.mu.Unlock()
 		return nil, c.errClosed()
 	}
@@ -173,6 +175,33 @@ func (c *Client) forget(conn *clientConn) {
 
 func (c *Client) errClosed() *Error {
 	return errorf(CodeClosed, "the client for %s is closed", c.address)
+}
+
+// Retire ends the client in peace: new calls fail with CodeClosed, without having run, and when those in flight are over and
+// what either side lent the other is back, or ctx ends, it closes the client. It returns then.
+func (c *Client) Retire(ctx context.Context) {
+	defer c.Close()
+	c.retired.Store(true)
+	for {
+		c.mu.Lock()
+		d, conns := c.dialing, slices.Collect(maps.Keys(c.conns))
+		c.mu.Unlock()
+		var over <-chan struct{}
+		switch {
+		case d != nil:
+			over = d.done
+		case len(conns) > 0:
+			over = conns[0].ended
+			conns[0].retire()
+		default:
+			return
+		}
+		select {
+		case <-over:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // Close ends the connection, and those that were on their way out; calls in flight fail with CodeClosed. It returns when

@@ -147,10 +147,14 @@ func (c *clientConn) rest() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.watchAt = time.Time{}
-	quiet := time.Since(c.used)
+	quiet, patience := time.Since(c.used), c.client.config.IdleTimeout
+	again := max(patience-quiet, patience/8)
+	if c.client.retired.Load() {
+		patience, again = 0, retiredCheck
+	}
 	switch {
 	case c.err != nil || c.reading && len(c.calls) > 0:
-	case len(c.calls) == 0 && quiet >= c.client.config.IdleTimeout && !c.memory.holds() && !c.lender.lends():
+	case len(c.calls) == 0 && quiet >= patience && !c.memory.holds() && !c.lender.lends():
 		c.leaving = true
 		go c.fail(errNotSent)
 	case quiet < watchDelay:
@@ -160,6 +164,16 @@ func (c *clientConn) rest() {
 			c.beginLocked()
 			go c.readOn()
 		}
-		c.watchLocked(max(c.client.config.IdleTimeout-quiet, c.client.config.IdleTimeout/8))
+		c.watchLocked(again)
 	}
+}
+
+// retiredCheck is how often a connection of a client that is to end is looked at while it is needed only for what was lent.
+const retiredCheck = 100 * time.Millisecond
+
+// retire has the connection end as soon as it is not needed.
+func (c *clientConn) retire() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.watchLocked(0)
 }

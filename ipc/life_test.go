@@ -1,6 +1,7 @@
 package ipc_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
@@ -396,4 +397,60 @@ func TestShutdownWithNothingToWaitFor(t *testing.T) {
 	if err := f.server.Shutdown(ctx); err != nil {
 		t.Errorf("Shutdown: %v", err)
 	}
+}
+
+// TestRetire: calls in flight go on, new ones do not begin, and the connection ends with the last of them, and with the last
+// of what is held.
+func TestRetire(t *testing.T) {
+	leaktest.Check(t)
+	f := serve(t, ipc.Config{})
+	c := f.client(ipc.Config{})
+	held, err := c.Call(t.Context(), ipc.Request{Method: methodEcho, Args: ipc.Bytes(pattern(1 << 20))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	inFlight := make(chan error, 1)
+	ctx, cancel := contextWithTimeout(t, time.Minute)
+	defer cancel()
+	go func() { inFlight <- call(ctx, c, methodHold) }()
+	<-f.handler.entered
+	ended, retired := ipc.Ended(c), make(chan struct{})
+	go func() { c.Retire(ctx); close(retired) }()
+	eventually(t, "new calls are refused", func() bool {
+		err := call(ctx, c, methodEcho)
+		return err != nil && wantCode(t, err, ipc.CodeClosed) != nil
+	})
+	select {
+	case <-ended:
+		t.Fatal("the connection ended under a call")
+	default:
+	}
+	close(f.handler.release)
+	if err := <-inFlight; err != nil {
+		t.Errorf("the call in flight: %v", err)
+	}
+	if !bytes.Equal(held.Bytes(), pattern(1<<20)) {
+		t.Error("what is held has changed")
+	}
+	held.Release()
+	<-retired
+	<-ended
+}
+
+// TestRetireInHaste ends with its context at the latest.
+func TestRetireInHaste(t *testing.T) {
+	leaktest.Check(t)
+	f := serve(t, ipc.Config{})
+	c := f.client(ipc.Config{})
+	inFlight := make(chan error, 1)
+	go func() { inFlight <- call(context.Background(), c, methodHold) }()
+	<-f.handler.entered
+	defer close(f.handler.release)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	c.Retire(ctx)
+	if e := wantCode(t, <-inFlight, ipc.CodeClosed); !e.MayHaveRun {
+		t.Errorf("%v, of a call that was running", e)
+	}
+	c.Retire(t.Context()) // is idempotent
 }

@@ -20,6 +20,7 @@ import (
 	c2 "github.com/ctwo-go/c2"
 	"github.com/ctwo-go/c2/cmd/c3/internal/reach"
 	"github.com/ctwo-go/c2/internal/leaktest"
+	"github.com/ctwo-go/c2/internal/relayapi"
 )
 
 // relayWith is a place whose relay answers as given.
@@ -107,7 +108,11 @@ func TestStrangeAnswers(t *testing.T) {
 }
 
 func problem(text string, status int) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status); io.WriteString(w, text) }
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", relayapi.TypeProblem)
+		w.WriteHeader(status)
+		io.WriteString(w, text)
+	}
 }
 
 func TestRelayIsTooSlow(t *testing.T) {
