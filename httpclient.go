@@ -3,10 +3,11 @@ package c2
 import (
 	"context"
 	"crypto/tls"
-	"net"
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"github.com/ctwo-go/c2/internal/silence"
 )
 
 // httpClient is a node's connections to relays. It does not do what an [http.Client] does unasked: there is no redirect,
@@ -41,7 +42,7 @@ func newHTTPClient(s *settings) *httpClient {
 		config = s.tls.Clone()
 		config.NextProtos = nil
 	}
-	plain := &net.Dialer{Timeout: httpDialTimeout}
+	plain := silence.Dialer(httpDialTimeout)
 	secure := &tls.Dialer{NetDialer: plain, Config: config}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)

@@ -6,6 +6,8 @@ import (
 	"net"
 	"syscall"
 	"time"
+
+	"github.com/ctwo-go/c2/internal/silence"
 )
 
 // listener bounds the connections, and makes each a *conn.
@@ -34,6 +36,7 @@ func (l *listener) Accept() (net.Conn, error) {
 			continue
 		}
 		if own := l.table.add(tcp); own != nil {
+			silence.Bound(tcp, l.table.stall)
 			return own, nil
 		}
 		l.table.refused.Add(1)

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -21,6 +20,7 @@ import (
 
 	"github.com/ctwo-go/c2/gossip"
 	"github.com/ctwo-go/c2/internal/relayapi"
+	"github.com/ctwo-go/c2/internal/silence"
 	"github.com/ctwo-go/c2/ipc"
 )
 
@@ -70,7 +70,7 @@ func (r *Relay) startMesh() error {
 	m.http = &http.Client{
 		Transport: &http.Transport{
 			// A host that swallows packets must not keep a call from the next candidate.
-			DialContext: (&net.Dialer{Timeout: reachTimeout}).DialContext, TLSHandshakeTimeout: reachTimeout,
+			DialContext: silence.Dialer(reachTimeout).DialContext, TLSHandshakeTimeout: reachTimeout,
 			TLSClientConfig: c.TLS, MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute,
 			DisableCompression: true, WriteBufferSize: smallBody, ReadBufferSize: smallBody,
 		},

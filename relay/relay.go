@@ -84,8 +84,8 @@ func (r *Relay) newServer() *fasthttp.Server {
 		Handler: r.serveHTTP, ErrorHandler: r.serveFault, ExpectHandler: r.serveExpectation,
 		ReadBufferSize: c.MaxHeader, WriteBufferSize: writeBuffer,
 		ReadTimeout: c.HeaderTimeout, IdleTimeout: c.IdleTimeout,
-		Concurrency:  c.MaxConns + 1, // connTable says no before
-		TCPKeepalive: true, CloseOnShutdown: true,
+		Concurrency:       c.MaxConns + 1, // connTable says no before
+		CloseOnShutdown:   true,
 		StreamRequestBody: true, MaxRequestBodySize: smallBody, DisablePreParseMultipartForm: true,
 		NoDefaultServerHeader: true, NoDefaultContentType: true, LazyRequestTime: true, SecureErrorLogMessage: true,
 		Logger: log.New(logWriter{r.log}, "", 0),

@@ -28,6 +28,8 @@ type Tally interface {
 	// Post writes under a key, and returns how often that was done.
 	Post(ctx context.Context, key string) (int, error)
 	GetAll(ctx context.Context) (map[string]int, error)
+	// ReadOn lasts until ctx ends, and posts under the keys "reads" and "read" then.
+	ReadOn(ctx context.Context) error
 }
 
 // tally implements Tally. What is posted is kept in all resources of a process, so that it outlasts each.
@@ -49,6 +51,13 @@ func (t *tally) Post(_ context.Context, key string) (int, error) {
 	defer t.posts.mu.Unlock()
 	t.posts.times[key]++
 	return t.posts.times[key], nil
+}
+
+func (t *tally) ReadOn(ctx context.Context) error {
+	t.Post(ctx, "reads")
+	<-ctx.Done()
+	t.Post(ctx, "read")
+	return ctx.Err()
 }
 
 func (t *tally) GetAll(context.Context) (map[string]int, error) {
@@ -196,6 +205,8 @@ func (c *meshCaller) do(o *order) {
 		o.Result, err = t.Where(ctx)
 	case "post":
 		o.Count, err = t.Post(ctx, o.Key)
+	case "read-on":
+		err = t.ReadOn(ctx)
 	case "read":
 		c.again(func(int) error {
 			_, err := t.Where(context.Background())

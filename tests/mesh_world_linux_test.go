@@ -66,6 +66,7 @@ func TestMesh(t *testing.T) {
 		{"RollingRestart", meshRollingRestart},
 		{"Move", meshMove},
 		{"Writes", meshWrites},
+		{"Silence", meshSilence},
 	} {
 		t.Run(x.name, func(t *testing.T) { x.test(t, c3) })
 	}

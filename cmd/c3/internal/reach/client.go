@@ -19,6 +19,7 @@ import (
 	"github.com/ctwo-go/c2/internal/certfile"
 	"github.com/ctwo-go/c2/internal/relayapi"
 	"github.com/ctwo-go/c2/internal/relayurl"
+	"github.com/ctwo-go/c2/internal/silence"
 )
 
 // Config says how a relay is reached.
@@ -49,7 +50,7 @@ func newClient(config Config) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: secure, DisableCompression: true}
+	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, DialContext: silence.Dialer(0).DialContext, TLSClientConfig: secure, DisableCompression: true}
 	return &client{
 		http:  &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 		base:  base,

@@ -1,0 +1,7 @@
+//go:build !linux && !darwin
+
+package silence
+
+import "time"
+
+func setLimit(int, time.Duration) {}
