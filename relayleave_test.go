@@ -26,6 +26,7 @@ func movedMirror(t *testing.T) (client *c2.Node, m Mirror, move func()) {
 		if err := c2.Unregister(within(t), "mirror", c2.On(a)); err != nil {
 			t.Fatal(err)
 		}
+		eventually(t, "it is withdrawn", func() bool { return !r.has("mirror") })
 		register[Mirror](t, b, "mirror", mirror{})
 		r.awaitRoute("mirror")
 	}
