@@ -84,3 +84,10 @@ func TestRelaysThatHadTheResource(t *testing.T) {
 	_, err := cnt.Value(within(t))
 	wantError(t, err, c2.ErrNotFound, "counter", "is announced here")
 }
+
+// TestAnAddressWithAZone keeps the network interface that it names, as it is written.
+func TestAnAddressWithAZone(t *testing.T) {
+	leaktest.Check(t)
+	_, err := c2.List(within(t), c2.Relay("HTTP://[FE80::1%25Eth0.none]:80"), c2.On(newNode(t)))
+	wantError(t, err, c2.ErrUnavailable, "relay http://[fe80::1%25Eth0.none]:80: dial")
+}

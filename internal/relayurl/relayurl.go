@@ -9,14 +9,19 @@ import (
 	"strings"
 )
 
-// Parse returns the URL of a relay in the one form that all who mean that relay write: scheme, host and port, in small letters.
+// Parse returns the URL of a relay in the one form that all who mean that relay write: scheme, host and port, in small letters but for an address's zone.
 // The error quotes the text, without a password that may be in it, and says what it is to be like; whose URL it is says the caller.
 func Parse(text string) (string, error) {
 	u, err := url.Parse(text)
 	if err != nil || !valid(u) {
 		return "", fmt.Errorf("%q: want http://host:port or https://host:port, and nothing behind it", redacted(u, text))
 	}
-	return strings.ToLower(u.Scheme + "://" + u.Host), nil
+	host, zone, _ := strings.Cut(u.Host, "%") // an IPv6 address's, which is the name of a network interface
+	host = strings.ToLower(host)
+	if zone != "" {
+		host += "%" + zone
+	}
+	return (&url.URL{Scheme: u.Scheme, Host: host}).String(), nil
 }
 
 func valid(u *url.URL) bool {
