@@ -47,7 +47,7 @@ func newHTTPClient(s *settings) *httpClient {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	h.transport = &http.Transport{
-		DialContext: counted(plain.DialContext), DialTLSContext: counted(secure.DialContext), Protocols: protocols,
+		DialContext: h.dialer(plain.DialContext), DialTLSContext: h.dialer(secure.DialContext), Protocols: protocols,
 		MaxIdleConns: httpIdleAll, MaxIdleConnsPerHost: httpIdlePerHost, IdleConnTimeout: httpIdleTimeout,
 		ExpectContinueTimeout: time.Second, MaxResponseHeaderBytes: httpMaxHeader, DisableCompression: true,
 	}
@@ -65,10 +65,7 @@ func (h *httpClient) release() {
 }
 
 // shutdown ends all requests and connections.
-func (h *httpClient) shutdown() {
-	h.close()
-	h.transport.CloseIdleConnections()
-}
+func (h *httpClient) shutdown() { h.close() }
 
 // do sends a request once and returns the head of its answer, whose body is to be closed. It ends with the node, too;
 // stop tells that the request is over.

@@ -14,20 +14,32 @@ import (
 type httpConn struct {
 	net.Conn
 	written atomic.Int64 // without what TLS adds
+	unhook  func() bool  // from the end of the node
 }
 
 // dialFunc connects.
 type dialFunc = func(ctx context.Context, network, address string) (net.Conn, error)
 
-// counted makes what dial connects count.
-func counted(dial dialFunc) dialFunc {
+// dialer makes what dial connects count, and end with the node: package net/http goes on connecting for a request that has
+// ended, and keeps the connection for the next one.
+func (h *httpClient) dialer(dial dialFunc) dialFunc {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(h.closing, cancel)()
 		conn, err := dial(ctx, network, address)
 		if err != nil {
 			return nil, err
 		}
-		return &httpConn{Conn: conn}, nil
+		unhook := context.AfterFunc(h.closing, func() { conn.Close() })
+		return &httpConn{Conn: conn, unhook: unhook}, nil
 	}
+}
+
+// Close implements [net.Conn].
+func (c *httpConn) Close() error {
+	c.unhook()
+	return c.Conn.Close()
 }
 
 // Write implements [net.Conn].
