@@ -6,8 +6,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/ctwo-go/c2/internal/relayapi"
+	"github.com/ctwo-go/c2/ipc"
 )
 
 // List describes the resources at an address (see [At]), ordered by name; of a relay those that it knows, each once.
@@ -58,8 +60,12 @@ func mergeByName(first, second []Descriptor) []Descriptor {
 	return all
 }
 
-// listAtOnce is how many resources a list asks a relay for at a time.
-const listAtOnce = 8
+const (
+	// listAtOnce is how many resources a list asks a relay for at a time.
+	listAtOnce = 8
+	// maxListed is how many bytes of memory their descriptions may take together.
+	maxListed = 1 << 30
+)
 
 // list implements [endpoint]. What is withdrawn meanwhile is not in it.
 func (r relay) list(ctx context.Context) ([]Descriptor, error) {
@@ -67,13 +73,17 @@ func (r relay) list(ctx context.Context) ([]Descriptor, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.budget = new(atomic.Int64)
+	r.budget.Store(maxListed)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	found := make([]*Descriptor, len(names))
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, listAtOnce)
 	for i, name := range names {
-		slots <- struct{}{}
+		if slots <- struct{}{}; ctx.Err() != nil {
+			break
+		}
 		wg.Go(func() {
 			defer func() { <-slots }()
 			_, desc, err := r.describe(ctx, name)
@@ -98,12 +108,19 @@ func (r relay) list(ctx context.Context) ([]Descriptor, error) {
 
 // names lists what the relay knows, ordered, each once.
 func (r relay) names(ctx context.Context) ([]string, error) {
-	routes := new(relayapi.Routes)
-	if err := r.ask(ctx, question{path: relayapi.PathResources, limit: maxRoutes}, routes); err != nil {
+	var routes struct {
+		Resources []struct {
+			Name string `json:"name"`
+		} `json:"resources"`
+	}
+	if err := r.ask(ctx, question{path: relayapi.PathResources, limit: maxRoutes}, &routes); err != nil {
 		return nil, err
 	}
 	names := make([]string, 0, len(routes.Resources))
 	for _, route := range routes.Resources {
+		if !relayapi.ValidName(route.Name) {
+			return nil, r.fault(ipc.CodeInternal, "it lists %.40q, which is no name of a resource", route.Name)
+		}
 		names = append(names, route.Name)
 	}
 	slices.Sort(names)

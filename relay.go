@@ -11,6 +11,7 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/ctwo-go/c2/internal/relayapi"
@@ -23,6 +24,8 @@ type relay struct {
 	node *Node
 	url  string
 	only uint64 // the id of the resource that is meant, of several of a name; 0 for any
+
+	budget *atomic.Int64 // what is left of the memory that its answers may take together; nil for no such bound
 }
 
 // Bounds of what a relay is asked, and of what it says.
@@ -30,8 +33,12 @@ const (
 	askTimeout      = 5 * time.Second
 	announceTimeout = 30 * time.Second // the relay asks for each resource that is new to it
 	maxResolution   = 1 << 20          // bytes, as are the others
-	maxDescription  = 16 << 20
+	maxDescription  = 4 << 20
 	maxRoutes       = 64 << 20
+	// maxGrowth is how many times as much memory as it has bytes an answer may take that is as long as it may be.
+	maxGrowth = 8
+	// maxPlaces is how many places are tried of those where a resource is said to be.
+	maxPlaces = 16
 )
 
 // resolve asks where a resource is.
@@ -163,12 +170,19 @@ func (r relay) answer(ctx context.Context, q question, answer any) error {
 		return err
 	case int64(len(text)) > q.limit:
 		return r.fault(ipc.CodeTooLarge, "its answer has more than %d bytes", q.limit)
+	case weight(text) > maxGrowth*q.limit:
+		return r.fault(ipc.CodeTooLarge, "its answer takes more than %d bytes of memory", maxGrowth*q.limit)
+	case r.budget != nil && r.budget.Add(-weight(text)) < 0:
+		return r.fault(ipc.CodeTooLarge, "its answers take more than %d bytes of memory together", maxListed)
 	}
 	if err := json.Unmarshal(text, answer); err != nil {
 		return r.fault(ipc.CodeInternal, "its answer can't be read: %v", err)
 	}
 	return nil
 }
+
+// weight is about how much memory a text of JSON takes when it is read. Its smallest items have three bytes, and take a hundred.
+func weight(text []byte) int64 { return int64(len(text)) + 100*int64(bytes.Count(text, []byte(","))) }
 
 // refusal is the failure that an answer tells of, or nil.
 func (r relay) refusal(resp *http.Response) *ipc.Error {

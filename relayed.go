@@ -43,7 +43,8 @@ func (w *relayed) find(ctx context.Context, name string, fit fitter, failed []re
 		if err != nil {
 			return err
 		}
-		if b, err = r.bindOne(ctx, name, fit, failedLast(found.Candidates, failed)); err == nil {
+		places := failedLast(found.Candidates, failed)
+		if b, err = r.bindOne(ctx, name, fit, places[:min(len(places), maxPlaces)]); err == nil {
 			w.learn(r, found.Candidates)
 		}
 		return err

@@ -199,7 +199,7 @@ func TestAnswersToConnectThatAreNone(t *testing.T) {
 		"no id":             {"/v1/resources/", status(200, relayapi.TypeJSON, `{"name":"counter"}`), c2.ErrInternal, "want 16 hexadecimal digits"},
 		"the directory":     {"/v1/resources/", status(200, relayapi.TypeJSON, `{"name":"counter","id":"0000000000000000"}`), c2.ErrInternal, "want 16 hexadecimal digits"},
 		"another resource":  {"/v1/resources/", status(200, relayapi.TypeJSON, `{"name":"../x","id":"0000000000000001"}`), c2.ErrInternal, "asked for"},
-		"a huge descriptor": {"/v1/resources/", status(200, relayapi.TypeJSON, huge), c2.ErrTooLarge, "more than 16777216 bytes"},
+		"a huge descriptor": {"/v1/resources/", status(200, relayapi.TypeJSON, huge), c2.ErrTooLarge, "more than 4194304 bytes"},
 		"no methods":        {"/v1/resources/", status(200, relayapi.TypeJSON, `{"name":"counter","id":"0000000000000001"}`), c2.ErrMismatch, "no such method"},
 		"no parameters": {"/v1/resources/", status(200, relayapi.TypeJSON, `{"name":"counter","id":"0000000000000001","methods":[
 			{"name":"Increment","params":[null],"results":[null]},{"name":"Value"}]}`), c2.ErrMismatch, "a part is missing"},
