@@ -8,7 +8,7 @@ import (
 
 func TestParse(t *testing.T) {
 	for text, want := range map[string]string{
-		"http://host:8080": "http://host:8080", "https://Host/": "https://host", "HTTP://[::1]:80": "http://[::1]:80", "http://h:1": "http://h:1",
+		"http://host:8080": "http://host:8080", "https://Host/": "https://host", "HTTP://[::1]:80": "http://[::1]:80", "http://[FE80::1%25Eth0]:80": "http://[fe80::1%25Eth0]:80", "http://h:1": "http://h:1",
 	} {
 		if got, err := Parse(text); err != nil || got != want {
 			t.Errorf("%q is %q, %v", text, got, err)
