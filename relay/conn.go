@@ -12,14 +12,15 @@ import (
 	"time"
 )
 
-// conn is a connection of a caller's. It bounds how long a write may stall and how slow it may be, and knows the call that runs for it, so that the
-// call can be cancelled when the caller is gone.
+// conn is a connection of a caller's. It bounds how long a write may stall and how slow it may be, and knows the call that runs
+// for it, so that the call can be cancelled when the caller is gone.
 type conn struct {
 	*net.TCPConn
 	table  *connTable
 	call   atomic.Pointer[inFlight] // the call that runs for it, or nil
 	more   atomic.Bool              // the peer may still be sending
 	closed sync.Once
+	sealed bool // the next bytes are the first below TLS; it belongs to the goroutine that reads
 
 	// slow, where set, is called once when the peer took less than slowPiece of a write in slowAfter and more than slowFrom is
 	// left. The rest is then to be had from the reader that it returns, unless that is nil. It belongs to the goroutine that writes.

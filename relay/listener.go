@@ -7,6 +7,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/valyala/fasthttp"
+
+	"github.com/ctwo-go/c2/internal/relayapi"
 	"github.com/ctwo-go/c2/internal/silence"
 )
 
@@ -37,6 +40,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		}
 		if own := l.table.add(tcp); own != nil {
 			silence.Bound(tcp, l.table.stall)
+			own.sealed = !l.plain
 			return own, nil
 		}
 		l.table.refused.Add(1)
@@ -69,9 +73,16 @@ func (t *connTable) await(err error) bool {
 // refuse says why, as far as that goes through at once, and closes.
 func (l *listener) refuse(tcp *net.TCPConn) {
 	defer tcp.Close()
-	if !l.plain || tcp.SetWriteDeadline(time.Now().Add(10*time.Millisecond)) != nil {
-		return
+	if l.plain && tcp.SetWriteDeadline(time.Now().Add(refuseTime)) == nil {
+		writeRefusal(tcp, fasthttp.StatusTooManyRequests, crowdedBody)
 	}
-	fmt.Fprintf(tcp, "HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/problem+json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s",
-		len(crowdedBody), crowdedBody)
+}
+
+// refuseTime is how long who is not served may take for what it is told.
+const refuseTime = 10 * time.Millisecond
+
+// writeRefusal answers a connection that fasthttp does not see, with a problem.
+func writeRefusal(tcp *net.TCPConn, status int, problem string) {
+	fmt.Fprintf(tcp, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s",
+		status, fasthttp.StatusMessage(status), relayapi.TypeProblem, len(problem), problem)
 }

@@ -1,6 +1,7 @@
 package relay_test
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -182,6 +183,26 @@ func TestCertificatesThatAreWrong(t *testing.T) {
 	} {
 		if _, err := files.Config(zerolog.Nop()); err == nil {
 			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+// Plain HTTP where HTTPS is served gets an answer that says so.
+func TestPlainHTTPWhereHTTPSIsServed(t *testing.T) {
+	leaktest.Check(t)
+	h := newHost(t, relay.Config{TLS: &tls.Config{Certificates: []tls.Certificate{certificate()}}})
+	h.insecure()
+	secure := h.url
+	for _, verb := range []string{"GET", "POST", "OPTIONS"} {
+		h.url = strings.Replace(secure, "https", "http", 1)
+		status, header, body := h.do(h.request(verb, "/v1/resources", "", bytes.Repeat([]byte(" "), 1<<20)))
+		h.expectProblem(verb, status, string(body), 400, "invalid")
+		if !strings.Contains(string(body), "https://") || header.Get("Content-Type") != "application/problem+json" {
+			t.Errorf("%s: %v %s", verb, header, body)
+		}
+		h.url = secure
+		if status, _ := h.get("/v1/resources"); status != 200 {
+			t.Errorf("over HTTPS: %d", status)
 		}
 	}
 }
