@@ -4,11 +4,9 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"os/signal"
 	"reflect"
 	"runtime/debug"
@@ -77,20 +75,13 @@ func NewNode(opts ...NodeOption) (*Node, error) {
 		http: newHTTPClient(&s),
 	}
 	if n.address == "" {
-		n.address = inventAddress()
+		n.address = ipc.InventAddress()
 	}
 	n.resources.Store(&resourceTable{byName: map[string]*resource{}, byID: map[uint64]*resource{}})
 	if n.directory, err = newDirectory(n); err != nil {
 		return nil, err
 	}
 	return n, nil
-}
-
-// inventAddress makes up the address of a node that was given none.
-func inventAddress() string {
-	var b [6]byte
-	rand.Read(b[:]) // never fails
-	return fmt.Sprintf("%sc2-%d-%s", ipc.Scheme, os.Getpid(), hex.EncodeToString(b[:]))
 }
 
 // Address is where other processes of this host reach the node's resources, once one is registered.

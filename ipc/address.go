@@ -29,7 +29,7 @@ func SocketPath(address string) (string, error) {
 	if err := checkName(rest); err != nil {
 		return "", fmt.Errorf("address %q: %w", address, err)
 	}
-	return checkPath(filepath.Join(RuntimeDir(), rest+".sock"))
+	return checkPath(filepath.Join(RuntimeDir(), rest+socketSuffix))
 }
 
 func checkName(name string) error {

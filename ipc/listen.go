@@ -21,7 +21,7 @@ type socketFile struct {
 	info fs.FileInfo // of the file as it was bound
 }
 
-// listen binds address. The file of a server that is dead is replaced, one that is in use is refused with CodeBusy.
+// listen binds address. The file of a server that is dead is replaced, and those that nobody would ever replace are removed; one that is in use is refused with CodeBusy.
 func listen(address string) (*socketFile, error) {
 	path, err := SocketPath(address)
 	if err != nil {
@@ -37,6 +37,9 @@ func listen(address string) (*socketFile, error) {
 		return nil, errorf(CodeUnavailable, "can't listen on %s: %v", address, err)
 	}
 	defer unlock()
+	if !strings.HasPrefix(address, Scheme+"/") {
+		sweep(filepath.Dir(path))
+	}
 	if err := removeDead(path); err != nil {
 		return nil, errorf(codeOf(err, CodeUnavailable), "can't listen on %s: %v", address, err)
 	}
