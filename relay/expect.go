@@ -28,7 +28,7 @@ func (r *Relay) serveExpectation(ctx *fasthttp.RequestCtx) (status int) {
 		return fasthttp.StatusContinue
 	}
 	r.guard.allow(ctx)
-	writeProblem(ctx, err, at.name, at.method)
+	r.writeProblem(ctx, err, at.name, at.method)
 	r.expectBody(ctx)
 	if r.config.AccessLog {
 		r.logAccess(ctx, 0)

@@ -24,9 +24,10 @@ type metrics struct {
 	received, sent       atomic.Uint64 // bytes of bodies
 	held                 atomic.Int64  // bytes of servers' memory, for answers that are being sent
 	announced, discarded atomic.Uint64 // announcements
+	problems             [codes]atomic.Uint64
 
-	calls, duration *prometheus.Desc
-	numbers         []number
+	calls, duration, answered *prometheus.Desc
+	numbers                   []number
 }
 
 // number is a metric without labels.
@@ -40,6 +41,7 @@ func newMetrics(r *Relay) *metrics {
 	m := &metrics{relay: r, registry: prometheus.NewRegistry()}
 	m.calls = prometheus.NewDesc("c2_relay_calls_total", "Calls that have ended, by how: ok or the code of the error.", []string{"resource", "method", "code"}, nil)
 	m.duration = prometheus.NewDesc("c2_relay_call_duration_seconds", "Time from the end of a request's header to the beginning of its answer.", []string{"resource", "method"}, nil)
+	m.answered = prometheus.NewDesc("c2_relay_problems_total", "Requests of any kind that were answered with an error, by its code.", []string{"code"}, nil)
 	gauge, counter := prometheus.GaugeValue, prometheus.CounterValue
 	m.add("c2_relay_calls_in_flight", "Calls that run.", gauge, func() float64 { return float64(r.inFlight.Load()) })
 	m.add("c2_relay_received_bytes_total", "Bytes of the bodies of calls.", counter, func() float64 { return float64(m.received.Load()) })
@@ -66,6 +68,14 @@ func (m *metrics) add(name, help string, kind prometheus.ValueType, get func() f
 	m.numbers = append(m.numbers, number{prometheus.NewDesc(name, help, nil, nil), kind, get})
 }
 
+// problem counts an answer that is an error.
+func (m *metrics) problem(code ipc.Code) {
+	if int(code) >= len(m.problems) {
+		code = ipc.CodeInternal // of a later version of the protocol
+	}
+	m.problems[code].Add(1)
+}
+
 func (r *Relay) sizes() (routes, servers int) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -76,6 +86,7 @@ func (r *Relay) sizes() (routes, servers int) {
 func (m *metrics) Describe(out chan<- *prometheus.Desc) {
 	out <- m.calls
 	out <- m.duration
+	out <- m.answered
 	for _, n := range m.numbers {
 		out <- n.desc
 	}
@@ -85,6 +96,11 @@ func (m *metrics) Describe(out chan<- *prometheus.Desc) {
 func (m *metrics) Collect(out chan<- prometheus.Metric) {
 	for _, n := range m.numbers {
 		out <- prometheus.MustNewConstMetric(n.desc, n.kind, n.get())
+	}
+	for code := range m.problems {
+		if n := m.problems[code].Load(); n > 0 {
+			out <- prometheus.MustNewConstMetric(m.answered, prometheus.CounterValue, float64(n), relayapi.CodeName(ipc.Code(code)))
+		}
 	}
 	for name, f := range m.relay.allFigures() {
 		f.each(func(method string, one *methodFigures) { m.collectMethod(out, name, method, one) })

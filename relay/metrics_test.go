@@ -2,6 +2,9 @@ package relay_test
 
 import (
 	"encoding/json"
+	"maps"
+	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -121,6 +124,49 @@ func TestAccessLog(t *testing.T) {
 	for _, want := range []string{`"method":"POST","target":"/v1/resources/t/Add","status":200`, `"target":"/x%0ay\"","status":404`} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("no %s in %s", want, log)
+		}
+	}
+}
+
+// What is refused before any resource hears of it is counted, too.
+func TestProblemsAreCounted(t *testing.T) {
+	leaktest.Check(t)
+	h, _, _ := served(t, relay.Config{Token: "sesame"})
+	h.call("Fail", "[]")
+	h.call("None", "[]")
+	h.get("/v1/nowhere")
+	h.talk("nonsense\r\n\r\n", true)
+	h.talk(post("Add", "Expect: 100-continue\r\nContent-Length: 3\r\n", ""), false)
+	h.token = "open"
+	h.call("Add", "[1]")
+	h.token = "sesame"
+	got := make(map[string]float64)
+	for _, m := range h.families()["c2_relay_problems_total"].GetMetric() {
+		got[m.GetLabel()[0].GetValue()] = m.GetCounter().GetValue()
+	}
+	if want := map[string]float64{"resource": 1, "not_found": 2, "invalid": 1, "denied": 2}; !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// The documentation has the metrics that there are.
+func TestMetricsAreDocumented(t *testing.T) {
+	leaktest.Check(t)
+	text, err := os.ReadFile("../docs/relay.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, _, _ := served(t, relay.Config{})
+	h.call("Fail", "[]")
+	families := h.families()
+	for name := range families {
+		if strings.HasPrefix(name, "c2_") && !strings.Contains(string(text), "`"+name+"`") {
+			t.Errorf("docs/relay.md has no %s", name)
+		}
+	}
+	for _, name := range regexp.MustCompile("`(c2_relay_[a-z_]+)`").FindAllStringSubmatch(string(text), -1) {
+		if families[name[1]] == nil {
+			t.Errorf("docs/relay.md has %s, the relay does not", name[1])
 		}
 	}
 }

@@ -44,8 +44,9 @@ func asError(err error) *ipc.Error {
 }
 
 // writeProblem makes err the answer. The names are those of the resource and method concerned, or nil.
-func writeProblem(ctx *fasthttp.RequestCtx, err error, resource, method []byte) {
+func (r *Relay) writeProblem(ctx *fasthttp.RequestCtx, err error, resource, method []byte) {
 	e := asError(err)
+	r.metrics.problem(e.Code)
 	p := relayapi.NewProblem(e)
 	var special *problem
 	var from *foreign
@@ -85,13 +86,13 @@ func (r *Relay) serveFault(ctx *fasthttp.RequestCtx, err error) {
 	var timeout interface{ Timeout() bool }
 	switch {
 	case errors.As(err, &small):
-		writeProblem(ctx, &problem{&ipc.Error{Code: ipc.CodeTooLarge, Message: "the request's header is too long (--max-header)"},
+		r.writeProblem(ctx, &problem{&ipc.Error{Code: ipc.CodeTooLarge, Message: "the request's header is too long (--max-header)"},
 			fasthttp.StatusRequestHeaderFieldsTooLarge, "Request Header Fields Too Large"}, nil, nil)
 	case errors.As(err, &timeout) && timeout.Timeout():
-		writeProblem(ctx, &problem{&ipc.Error{Code: ipc.CodeDeadline, Message: "the request took too long to come"},
+		r.writeProblem(ctx, &problem{&ipc.Error{Code: ipc.CodeDeadline, Message: "the request took too long to come"},
 			fasthttp.StatusRequestTimeout, "Request Timeout"}, nil, nil)
 	default:
-		writeProblem(ctx, e, nil, nil)
+		r.writeProblem(ctx, e, nil, nil)
 	}
 	ctx.SetConnectionClose()
 	c, _ := connOf(ctx.Conn())

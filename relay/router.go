@@ -48,7 +48,7 @@ func (r *Relay) route(ctx *fasthttp.RequestCtx) {
 	}
 	r.guard.allow(ctx)
 	if err != nil {
-		writeProblem(ctx, err, at.name, at.method)
+		r.writeProblem(ctx, err, at.name, at.method)
 	}
 }
 
@@ -56,7 +56,7 @@ func (r *Relay) route(ctx *fasthttp.RequestCtx) {
 func (r *Relay) rescue(ctx *fasthttp.RequestCtx, at *target) {
 	if v := recover(); v != nil {
 		r.log.Error().Str("panic", fmt.Sprint(v)).Str("stack", string(debug.Stack())).Msg("relay panicked")
-		writeProblem(ctx, &ipc.Error{Code: ipc.CodeInternal, Message: "the relay failed; its log says more", MayHaveRun: true}, at.name, at.method)
+		r.writeProblem(ctx, &ipc.Error{Code: ipc.CodeInternal, Message: "the relay failed; its log says more", MayHaveRun: true}, at.name, at.method)
 	}
 }
 
