@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/ctwo-go/c2"
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 	"github.com/ctwo-go/c2/internal/relayapi"
 	"github.com/ctwo-go/c2/ipc"
@@ -78,7 +79,7 @@ func TestWhatIsAnnounced(t *testing.T) {
 		t.Fatal(err)
 	}
 	begun := time.Now()
-	eventually(t, "a is withdrawn", func() bool { return !r.has("a") && r.has("b") })
+	await.True(t, "a is withdrawn", func() bool { return !r.has("a") && r.has("b") })
 	if took := time.Since(begun); took > 500*time.Millisecond {
 		t.Errorf("that took %v, as if it had waited for the next question", took)
 	}
@@ -103,7 +104,7 @@ func TestShutdownWithdrawsBeforeItDrains(t *testing.T) {
 	go func() { ends <- c.Wait(within(t)) }()
 	<-w.entered
 	go func() { ends <- server.Shutdown(within(t)) }()
-	eventually(t, "the resource is withdrawn", func() bool {
+	await.True(t, "the resource is withdrawn", func() bool {
 		all := r.announcements()
 		last := all[len(all)-1]
 		return last.Resources != nil && len(last.Resources) == 0
@@ -125,7 +126,7 @@ func TestHeartbeats(t *testing.T) {
 	leaktest.Check(t)
 	r, server, _ := relayedNodes(t)
 	register[Counter](t, server, "counter", &counter{})
-	eventually(t, "two questions", func() bool {
+	await.True(t, "two questions", func() bool {
 		all := r.announcements()
 		return len(all) >= 3 && all[1].Resources == nil && all[2].Resources == nil
 	})
@@ -139,20 +140,20 @@ func TestTheRelayComesLater(t *testing.T) {
 	r, log := downRelay(t), new(logLines)
 	server := newNode(t, c2.RelayURL(r.url()), log.option())
 	register[Counter](t, server, "counter", &counter{}) // and is not kept from it
-	eventually(t, "it is logged that there is no relay", func() bool { return log.count("can't be reached") == 1 })
+	await.True(t, "it is logged that there is no relay", func() bool { return log.count("can't be reached") == 1 })
 	r.start()
 	r.awaitRoute("counter")
-	eventually(t, "it is logged that there is one", func() bool { return log.count("is back") == 1 })
+	await.True(t, "it is logged that there is one", func() bool { return log.count("is back") == 1 })
 
 	r.stop()
-	eventually(t, "it is logged that it is gone", func() bool { return log.count("can't be reached") == 2 })
+	await.True(t, "it is logged that it is gone", func() bool { return log.count("can't be reached") == 2 })
 	r.start()
 	begun := time.Now()
 	r.awaitRoute("counter")
 	if took := time.Since(begun); took > 2*time.Second {
 		t.Errorf("it took %v until the resource was announced again", took)
 	}
-	eventually(t, "it is logged that it is back", func() bool { return log.count("is back") == 2 })
+	await.True(t, "it is logged that it is back", func() bool { return log.count("is back") == 2 })
 	if n := log.count("can't be reached"); n != 2 {
 		t.Errorf("%d lines say that it can't be reached, want one for each time", n)
 	}
@@ -197,8 +198,8 @@ func TestARelayThatWantsAToken(t *testing.T) {
 	r.token, r.noHint = "s3cret", true
 	stranger := newNode(t, c2.RelayURL(r.url()), log.option())
 	register[Counter](t, stranger, "counter", &counter{})
-	eventually(t, "that is logged", func() bool { return log.count("does not take the resources", "token") == 1 })
-	eventually(t, "it is tried again", func() bool { return r.count("POST", "/v1/routes") > 2 })
+	await.True(t, "that is logged", func() bool { return log.count("does not take the resources", "token") == 1 })
+	await.True(t, "it is tried again", func() bool { return r.count("POST", "/v1/routes") > 2 })
 	if n := log.count("does not take"); n != 1 {
 		t.Errorf("that is logged %d times, want once", n)
 	}

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/ctwo-go/c2"
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/relayapi"
 	"github.com/ctwo-go/c2/ipc"
 )
@@ -168,19 +169,7 @@ func (r *fakeRelay) has(name string) bool { return len(r.places(name)) > 0 }
 // awaitRoute waits for a resource to be announced.
 func (r *fakeRelay) awaitRoute(name string) {
 	r.t.Helper()
-	eventually(r.t, name+" is announced", func() bool { return r.has(name) })
-}
-
-// eventually waits for a condition, which a test that works never waits for long.
-func eventually(t testing.TB, what string, cond func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
-	for !cond() {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within 10 s: %s", what)
-		}
-		time.Sleep(time.Millisecond)
-	}
+	await.True(r.t, name+" is announced", func() bool { return r.has(name) })
 }
 
 func (r *fakeRelay) serve(w http.ResponseWriter, req *http.Request) {

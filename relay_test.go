@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ctwo-go/c2"
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
@@ -100,7 +101,7 @@ func TestListByRelay(t *testing.T) {
 	register[Counter](t, other, "c", &counter{})
 	register[Waiter](t, client, "a", newWaiter())
 	register[Waiter](t, client, "c", newWaiter())
-	eventually(t, "all is announced", func() bool { return len(r.places("b")) == 2 && len(r.places("c")) == 2 && r.has("a") })
+	await.True(t, "all is announced", func() bool { return len(r.places("b")) == 2 && len(r.places("c")) == 2 && r.has("a") })
 	for want, opts := range map[string][]c2.ConnectOption{
 		"a:Waiter b:Counter c:Waiter": nil,
 		"a:Waiter c:Waiter":           {c2.At("thread://")},

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/ctwo-go/c2"
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 	"github.com/ctwo-go/c2/ipc"
 )
@@ -26,7 +27,7 @@ func movedMirror(t *testing.T) (client *c2.Node, m Mirror, move func()) {
 		if err := c2.Unregister(within(t), "mirror", c2.On(a)); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "it is withdrawn", func() bool { return !r.has("mirror") })
+		await.True(t, "it is withdrawn", func() bool { return !r.has("mirror") })
 		register[Mirror](t, b, "mirror", mirror{})
 		r.awaitRoute("mirror")
 	}
@@ -58,7 +59,7 @@ func TestWhatMovesLeavesNothing(t *testing.T) {
 		t.Errorf("with a hold there are %d connections, want 2", client.MemoryStats().Connections)
 	}
 	held.Release()
-	eventually(t, "the former connection ends", connections(1))
+	await.True(t, "the former connection ends", connections(1))
 }
 
 // TestAllFollowsWhatMoves: not calls only.

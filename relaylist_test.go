@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ctwo-go/c2"
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 	"github.com/ctwo-go/c2/internal/relayapi"
 )
@@ -39,7 +40,7 @@ func TestSeveralRelays(t *testing.T) {
 	b.stop()
 	register[Counter](t, newNode(t, c2.RelayURL(a.url()+","+b.url())), "counter", &counter{n: 2}) // which is announced at a alone
 	a.awaitRoute("counter")
-	eventually(t, "the call goes on by another relay", func() bool { n, err := cnt.Value(within(t)); return err == nil && n == 2 })
+	await.True(t, "the call goes on by another relay", func() bool { n, err := cnt.Value(within(t)); return err == nil && n == 2 })
 	if asked := a.count("GET", "/v1/resolve/"); asked == 0 {
 		t.Error("the other relay was not asked")
 	}

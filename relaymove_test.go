@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ctwo-go/c2"
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 	"github.com/ctwo-go/c2/internal/relayapi"
 	"github.com/ctwo-go/c2/ipc"
@@ -46,11 +47,11 @@ func TestAResourceThatMoves(t *testing.T) {
 			t.Fatal(err)
 		}
 		register[Counter](t, a, "counter", &counter{n: 2})
-		eventually(t, "the new one is found", func() bool { n, err := cnt.Value(within(t)); return err == nil && n == 2 })
+		await.True(t, "the new one is found", func() bool { n, err := cnt.Value(within(t)); return err == nil && n == 2 })
 		if err := c2.Unregister(within(t), "counter", c2.On(a)); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "it is withdrawn", func() bool { return !r.has("counter") })
+		await.True(t, "it is withdrawn", func() bool { return !r.has("counter") })
 		_, err := cnt.Value(within(t))
 		wantError(t, err, c2.ErrNotFound, "counter", "is announced here")
 		register[Counter](t, b, "counter", &counter{n: 3})
@@ -107,12 +108,12 @@ func TestCallsInFlightStay(t *testing.T) {
 		go func() { ends <- c.Wait(within(t)) }()
 		<-w.entered
 		go func() { ends <- a.Shutdown(within(t)) }()
-		eventually(t, "it is withdrawn", func() bool { return !r.has("waiter") })
+		await.True(t, "it is withdrawn", func() bool { return !r.has("waiter") })
 		moved := newWaiter()
 		close(moved.gate)
 		register[Waiter](t, b, "waiter", moved)
 		r.awaitRoute("waiter")
-		eventually(t, "a call goes to the new one", func() bool {
+		await.True(t, "a call goes to the new one", func() bool {
 			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 			defer cancel()
 			go c.Wait(ctx)
@@ -160,7 +161,7 @@ func TestTwoCandidates(t *testing.T) {
 	r.awaitRoute("counter")
 	first := r.places("counter")[0].ID
 	register[Counter](t, b, "counter", &counter{n: 2})
-	eventually(t, "there are two", func() bool { return len(r.places("counter")) == 2 })
+	await.True(t, "there are two", func() bool { return len(r.places("counter")) == 2 })
 	front := newFakeRelay(t) // which knows only where the resource is
 	front.candidates = func([]relayapi.Place) []relayapi.Place {
 		places := r.places("counter")

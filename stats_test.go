@@ -10,6 +10,7 @@ import (
 
 	c2 "github.com/ctwo-go/c2"
 	"github.com/ctwo-go/c2/codec"
+	"github.com/ctwo-go/c2/internal/await"
 )
 
 // Measured is a contract of which there are figures.
@@ -54,16 +55,15 @@ func (*measured) Floats(ctx context.Context, n int) ([]float64, error) {
 // figures waits until those of the resource are such.
 func figures(t *testing.T, d *c2.Dynamic, want func(c2.ResourceStats) bool) c2.ResourceStats {
 	t.Helper()
-	for {
-		s, err := d.Stats(t.Context())
-		if err != nil {
+	var s c2.ResourceStats
+	await.True(t, "the figures are as they should be", func() bool {
+		var err error
+		if s, err = d.Stats(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if want(s) {
-			return s
-		}
-		time.Sleep(time.Millisecond)
-	}
+		return want(s)
+	})
+	return s
 }
 
 func TestStats(t *testing.T) {

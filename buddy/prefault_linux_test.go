@@ -5,11 +5,11 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/ctwo-go/c2/buddy"
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
@@ -21,13 +21,12 @@ func TestNewSegmentsAreMadePresent(t *testing.T) {
 		p := newPool(t, small())
 		b := mustAlloc(t, p, n)
 		size := int(p.Stats().Capacity)
-		deadline := time.Now().Add(10 * time.Second)
-		for resident(t, b.Bytes) < size {
-			if time.Now().After(deadline) {
-				t.Fatalf("of a segment of %d bytes, for a block of %d, %d are present", size, n, resident(t, b.Bytes))
+		await.Nothing(t, await.Limit, func() string {
+			if here := resident(t, b.Bytes); here < size {
+				return fmt.Sprintf("of a segment of %d bytes, for a block of %d, %d are present", size, n, here)
 			}
-			time.Sleep(time.Millisecond)
-		}
+			return ""
+		})
 	}
 }
 

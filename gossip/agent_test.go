@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
@@ -94,7 +95,7 @@ func TestStockAgent(t *testing.T) {
 	a := w.start("a", func(c *Config) { c.Tuning = Tuning{} })
 	b := w.start("b", seeded(a), func(c *Config) { c.Tuning = Tuning{} })
 	rpc := startAgent(t, command, a.Address())
-	await(t, 10*time.Second, func() string {
+	await.Nothing(t, 10*time.Second, func() string {
 		for _, m := range b.Members() {
 			if m.ID == "watcher" && m.Status == Alive && m.Incarnation == 0 && m.URL == "" {
 				return ""
@@ -105,8 +106,8 @@ func TestStockAgent(t *testing.T) {
 	if err := a.Update([]Route{route("counter", 1)}, nil); err != nil {
 		t.Fatal(err)
 	}
-	await(t, 5*time.Second, func() string { return sees(b, []*Mesh{a, b}) })
-	await(t, 10*time.Second, func() string {
+	await.Nothing(t, 5*time.Second, func() string { return sees(b, []*Mesh{a, b}) })
+	await.Nothing(t, 10*time.Second, func() string {
 		text, err := exec.CommandContext(t.Context(), command, "members", "-rpc-addr", rpc).CombinedOutput()
 		if tag := a.ledger.tag(at("a")).String(); err != nil || !strings.Contains(string(text), tag) {
 			return "serf members does not show the tag " + tag + ": " + string(text)

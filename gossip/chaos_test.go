@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
@@ -25,12 +26,12 @@ func TestChaos(t *testing.T) {
 			for i := 1; i < relays; i++ {
 				c.start(fmt.Sprint("r", i), seeded(first))
 			}
-			await(t, 20*time.Second, c.whole)
+			await.Nothing(t, 20*time.Second, c.whole)
 			for range rounds {
 				c.round()
 				c.heal()
 				begun := time.Now()
-				await(t, 30*time.Second, c.whole)
+				await.Nothing(t, 30*time.Second, c.whole)
 				t.Logf("%d relays whole after %v", len(c.living()), time.Since(begun).Round(time.Millisecond))
 			}
 		})
@@ -86,7 +87,7 @@ func (c *chaos) round() {
 	}
 	gone.Wait()
 	if cut {
-		await(c.t, 30*time.Second, func() string { return c.apart(living[0]) })
+		await.Nothing(c.t, 30*time.Second, func() string { return c.apart(living[0]) })
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
@@ -33,15 +34,15 @@ func crowd(t *testing.T, seed uint64, relays int) {
 	for i := 1; i < relays; i++ {
 		c.start(fmt.Sprint("r", i), seeded(first))
 	}
-	await(t, time.Minute, c.whole)
+	await.Nothing(t, time.Minute, c.whole)
 	c.cutInHalves()
 	c.heal()
-	await(t, 5*time.Second, c.whole)
+	await.Nothing(t, 5*time.Second, c.whole)
 	for range 2 {
 		c.round()
 		c.heal()
 		begun := time.Now()
-		await(t, 2*time.Minute, c.whole)
+		await.Nothing(t, 2*time.Minute, c.whole)
 		t.Logf("%d relays whole after %v", len(c.living()), time.Since(begun).Round(time.Millisecond))
 	}
 }
@@ -56,7 +57,7 @@ func (c *chaos) cutInHalves() {
 	}
 	c.split(side...)
 	for _, m := range c.living() {
-		await(c.t, time.Minute, func() string { return c.apart(m) })
+		await.Nothing(c.t, time.Minute, func() string { return c.apart(m) })
 		mutate(c.t, m.Update, c.rnd)
 	}
 }

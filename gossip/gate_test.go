@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
@@ -18,14 +19,14 @@ func TestGate(t *testing.T) {
 	for _, id := range []string{"c", "d"} {
 		w.start(id, seeded(b))
 	}
-	await(t, 5*time.Second, func() string {
+	await.Nothing(t, 5*time.Second, func() string {
 		if n := len(a.Members()); n != 4 {
 			return fmt.Sprintf("a has %d members", n)
 		}
 		return ""
 	})
 	w.start("e", seeded(b))
-	await(t, 5*time.Second, func() string {
+	await.Nothing(t, 5*time.Second, func() string {
 		if n := len(b.Members()); n != 5 {
 			return fmt.Sprintf("b has %d members", n)
 		}

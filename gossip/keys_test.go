@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
@@ -23,7 +24,7 @@ func TestKeys(t *testing.T) {
 	if err := b.Update([]Route{route("counter", 1)}, nil); err != nil {
 		t.Fatal(err)
 	}
-	await(t, 10*time.Second, w.whole)
+	await.Nothing(t, 10*time.Second, w.whole)
 
 	stranger := newWorld(t)
 	for _, m := range []*Mesh{stranger.start("plain"), stranger.start("other", keyed(key(9)))} {
@@ -48,7 +49,7 @@ func TestKeys(t *testing.T) {
 		t.Error("the key in use is removed")
 	}
 	w.start("c", keyed(key(2)), seeded(a))
-	await(t, 10*time.Second, w.whole)
+	await.Nothing(t, 10*time.Second, w.whole)
 }
 
 // TestKeysOfTheAbsent: a relay that was down while keys were rotated is back with the new one in front, and one that was cut off
@@ -59,10 +60,10 @@ func TestKeysOfTheAbsent(t *testing.T) {
 	a := w.start("a", keyed(key(1)))
 	down := w.start("down", keyed(key(1)), seeded(a))
 	cut := w.start("cut", keyed(key(1)), seeded(a))
-	await(t, 10*time.Second, w.whole)
+	await.Nothing(t, 10*time.Second, w.whole)
 	w.kill(down)
 	w.split("cut")
-	await(t, 10*time.Second, func() string {
+	await.Nothing(t, 10*time.Second, func() string {
 		if n := others(a.Members()); n != 0 {
 			return fmt.Sprintf("a sees %d others alive", n)
 		}
@@ -76,7 +77,7 @@ func TestKeysOfTheAbsent(t *testing.T) {
 	}
 	rotate(a)
 	w.start("down", keyed(key(2), key(1)), seeded(a))
-	await(t, 10*time.Second, func() string {
+	await.Nothing(t, 10*time.Second, func() string {
 		if n := others(a.Members()); n != 1 {
 			return fmt.Sprintf("a sees %d others alive", n)
 		}
@@ -87,7 +88,7 @@ func TestKeysOfTheAbsent(t *testing.T) {
 		t.Error("the new key opens what the old one closed")
 	}
 	rotate(cut)
-	await(t, 20*time.Second, w.whole)
+	await.Nothing(t, 20*time.Second, w.whole)
 }
 
 func TestKeyErrors(t *testing.T) {

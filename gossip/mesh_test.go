@@ -11,6 +11,7 @@ import (
 
 	"github.com/hashicorp/memberlist"
 
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
@@ -23,7 +24,7 @@ func TestTwoRelays(t *testing.T) {
 	if err := a.Update([]Route{route("counter", 1)}, nil); err != nil {
 		t.Fatal(err)
 	}
-	await(t, 5*time.Second, w.whole)
+	await.Nothing(t, 5*time.Second, w.whole)
 	got := b.Lookup("counter")
 	if len(got) != 1 || got[0].Relay != "a" || got[0].URL != at("a") || *got[0].Route != route("counter", 1) {
 		t.Fatalf("found %+v", got)
@@ -34,12 +35,12 @@ func TestTwoRelays(t *testing.T) {
 	if err := a.Update([]Route{route("other", 2)}, []Key{route("counter", 1).Key}); err != nil {
 		t.Fatal(err)
 	}
-	await(t, 5*time.Second, w.whole)
+	await.Nothing(t, 5*time.Second, w.whole)
 	if len(b.Lookup("counter")) != 0 {
 		t.Error("what was withdrawn is still found")
 	}
 	w.kill(a)
-	await(t, 10*time.Second, w.whole)
+	await.Nothing(t, 10*time.Second, w.whole)
 }
 
 // TestLeaveTakesRoutesAlong at once, and the others say that the relay left.
@@ -52,7 +53,7 @@ func TestLeaveTakesRoutesAlong(t *testing.T) {
 	if err := b.Update([]Route{route("counter", 1)}, nil); err != nil {
 		t.Fatal(err)
 	}
-	await(t, 5*time.Second, w.whole)
+	await.Nothing(t, 5*time.Second, w.whole)
 	begun := time.Now()
 	if err := b.Leave(t.Context()); err != nil {
 		t.Fatal(err)
@@ -64,7 +65,7 @@ func TestLeaveTakesRoutesAlong(t *testing.T) {
 		}
 	}
 	w.kill(b)
-	await(t, 5*time.Second, func() string {
+	await.Nothing(t, 5*time.Second, func() string {
 		for _, m := range a.Members() {
 			if m.ID == "b" && m.Status == Left {
 				return ""
@@ -83,7 +84,7 @@ func TestLeaveInTime(t *testing.T) {
 	w := newWorld(t)
 	a := w.start("a")
 	b := w.start("b", seeded(a))
-	await(t, 5*time.Second, w.whole)
+	await.Nothing(t, 5*time.Second, w.whole)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := b.Leave(ctx); err == nil {
@@ -118,7 +119,7 @@ func TestLeaveWhileJoining(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.kill(b)
-	await(t, 5*time.Second, func() string {
+	await.Nothing(t, 5*time.Second, func() string {
 		for _, m := range a.Members() {
 			if m.ID == "b" && m.Status != Left {
 				return fmt.Sprintf("b is %s", m.Status)
@@ -162,7 +163,7 @@ func TestRestart(t *testing.T) {
 	if err := b.SetRoutes([]Route{route("old", 1), route("same", 1)}); err != nil {
 		t.Fatal(err)
 	}
-	await(t, 5*time.Second, w.whole)
+	await.Nothing(t, 5*time.Second, w.whole)
 	address := b.Address()
 	w.kill(b)
 	var log logged
@@ -170,8 +171,8 @@ func TestRestart(t *testing.T) {
 	if err := again.SetRoutes([]Route{route("new", 1), route("same", 1)}); err != nil {
 		t.Fatal(err)
 	}
-	await(t, 2*time.Second, func() string { return sees(a, w.living()) })
-	await(t, 10*time.Second, w.whole)
+	await.Nothing(t, 2*time.Second, func() string { return sees(a, w.living()) })
+	await.Nothing(t, 10*time.Second, w.whole)
 	for _, m := range a.Members() {
 		if m.ID == "b" && m.Incarnation != again.Incarnation() {
 			t.Errorf("the former start is still listed: %+v", m)
@@ -189,8 +190,8 @@ func TestSnapshotRejoins(t *testing.T) {
 	a := w.start("a")
 	path := filepath.Join(t.TempDir(), "mesh.json")
 	b := w.start("b", seeded(a), func(c *Config) { c.Snapshot = path })
-	await(t, 5*time.Second, w.whole)
-	await(t, 5*time.Second, func() string {
+	await.Nothing(t, 5*time.Second, w.whole)
+	await.Nothing(t, 5*time.Second, func() string {
 		if s, err := readSnapshot(path); err != nil || len(s.Peers) != 1 {
 			return fmt.Sprintf("the snapshot is %+v, %v", s, err)
 		}
@@ -199,7 +200,7 @@ func TestSnapshotRejoins(t *testing.T) {
 	address := b.Address()
 	w.kill(b)
 	w.start("b", func(c *Config) { c.Snapshot, c.Bind = path, address })
-	await(t, 10*time.Second, w.whole)
+	await.Nothing(t, 10*time.Second, w.whole)
 }
 
 // TestSeedsThatAreDown are tried until they are there; the log says so once, and once that the mesh is joined.
@@ -208,15 +209,15 @@ func TestSeedsThatAreDown(t *testing.T) {
 	w := newWorld(t)
 	var log logged
 	w.start("b", func(c *Config) { c.Seeds, c.Logger = []string{at("a"), at("b")}, log.logger() })
-	await(t, 5*time.Second, func() string {
+	await.Nothing(t, 5*time.Second, func() string {
 		if log.count("no seed can be joined") != 1 {
 			return "the log does not say that no seed can be joined"
 		}
 		return ""
 	})
 	w.start("a")
-	await(t, 10*time.Second, w.whole)
-	await(t, 5*time.Second, func() string {
+	await.Nothing(t, 10*time.Second, w.whole)
+	await.Nothing(t, 5*time.Second, func() string {
 		if log.count("joined the mesh") != 1 {
 			return "the log does not say that the mesh is joined"
 		}
@@ -238,7 +239,7 @@ func TestJoin(t *testing.T) {
 	if err := a.Join(t.Context(), at("nobody"), c.Address()); err != nil {
 		t.Error(err)
 	}
-	await(t, 5*time.Second, w.whole)
+	await.Nothing(t, 5*time.Second, w.whole)
 	if err := b.Join(t.Context(), at("nobody"), "127.0.0.1:1", "nonsense"); err == nil {
 		t.Error("joining nobody succeeds")
 	} else {
@@ -259,9 +260,9 @@ func TestPartition(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	await(t, 5*time.Second, w.whole)
+	await.Nothing(t, 5*time.Second, w.whole)
 	w.split("d", "e")
-	await(t, 20*time.Second, func() string {
+	await.Nothing(t, 20*time.Second, func() string {
 		if n := len(a.Lookup("shared")); n != 2 {
 			return fmt.Sprintf("a sees %d relays with the name, not 2", n)
 		}
@@ -274,7 +275,7 @@ func TestPartition(t *testing.T) {
 	}
 	w.heal()
 	begun := time.Now()
-	await(t, 20*time.Second, w.whole)
+	await.Nothing(t, 20*time.Second, w.whole)
 	t.Logf("whole %v after the heal", time.Since(begun))
 }
 
@@ -287,9 +288,9 @@ func TestReturnCostsNoPull(t *testing.T) {
 	if err := b.Update([]Route{route("counter", 1)}, nil); err != nil {
 		t.Fatal(err)
 	}
-	await(t, 5*time.Second, w.whole)
+	await.Nothing(t, 5*time.Second, w.whole)
 	w.split("b")
-	await(t, 10*time.Second, func() string {
+	await.Nothing(t, 10*time.Second, func() string {
 		if len(a.Lookup("counter")) != 0 {
 			return "the route of a relay that can't be reached is still there"
 		}
@@ -297,7 +298,7 @@ func TestReturnCostsNoPull(t *testing.T) {
 	})
 	pulls := a.Counts().Pulls
 	w.heal()
-	await(t, 10*time.Second, w.whole)
+	await.Nothing(t, 10*time.Second, w.whole)
 	if now := a.Counts().Pulls; now != pulls {
 		t.Errorf("the return took %d pulls", now-pulls)
 	}
@@ -318,7 +319,7 @@ func TestIPv6(t *testing.T) {
 	if err := b.Update([]Route{route("counter", 1)}, nil); err != nil {
 		t.Fatal(err)
 	}
-	await(t, 5*time.Second, w.whole)
+	await.Nothing(t, 5*time.Second, w.whole)
 	for _, m := range a.Members() {
 		if host, _, err := net.SplitHostPort(m.Gossip); err != nil || host != "::1" {
 			t.Errorf("%s gossips at %s, %v", m.ID, m.Gossip, err)

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/memberlist"
+
+	"github.com/ctwo-go/c2/internal/await"
 )
 
 // These benchmarks measure what docs/mesh.md promises: twenty relays with the tuning that relays have, gossip and HTTP over
@@ -33,7 +35,7 @@ func newCity(b *testing.B, relays int, edit ...func(*Config)) *city {
 	for i := range relays {
 		c.add(b, fmt.Sprintf("r%02d", i))
 	}
-	await(b, 30*time.Second, c.whole)
+	await.Nothing(b, 30*time.Second, c.whole)
 	return c
 }
 
@@ -154,14 +156,11 @@ func (c countedConn) Read(b []byte) (int, error) {
 // until waits for something that is cheap to ask, and returns how long that took.
 func until(b *testing.B, limit time.Duration, done func() bool) time.Duration {
 	b.Helper()
-	begun := time.Now()
-	for !done() {
-		if time.Since(begun) > limit {
-			b.Fatalf("not after %v", limit)
-		}
-		time.Sleep(200 * time.Microsecond)
+	took, ok := await.Within(limit, done)
+	if !ok {
+		b.Fatalf("not after %v", limit)
 	}
-	return time.Since(begun)
+	return took
 }
 
 // everywhere tells whether all relays but the first find n candidates for a name.
@@ -234,7 +233,7 @@ func BenchmarkBurst(b *testing.B) {
 		}
 	}
 	if problem := c.whole(); problem != "" {
-		await(b, 30*time.Second, c.whole)
+		await.Nothing(b, 30*time.Second, c.whole)
 	}
 }
 
@@ -287,7 +286,7 @@ func BenchmarkHeal(b *testing.B) {
 		}
 		c.heal()
 		begun := time.Now()
-		await(b, 60*time.Second, c.whole)
+		await.Nothing(b, 60*time.Second, c.whole)
 		times = append(times, time.Since(begun))
 		b.ReportMetric(apart.Seconds(), "apart-s")
 	}
@@ -306,7 +305,7 @@ func BenchmarkIdle(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	await(b, 30*time.Second, c.whole)
+	await.Nothing(b, 30*time.Second, c.whole)
 	time.Sleep(3 * time.Second) // for the tags' echoes
 	for b.Loop() {
 		const span = 10 * time.Second

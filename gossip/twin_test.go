@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
@@ -28,10 +29,10 @@ func TestTwins(t *testing.T) {
 			return ""
 		}
 	}
-	await(t, 5*time.Second, said(&older, "later"))
-	await(t, 5*time.Second, said(&newer, "before"))
+	await.Nothing(t, 5*time.Second, said(&older, "later"))
+	await.Nothing(t, 5*time.Second, said(&newer, "before"))
 	for _, m := range []*Mesh{a, again, b} {
-		await(t, 5*time.Second, func() string {
+		await.Nothing(t, 5*time.Second, func() string {
 			want := map[string]Status{at("a"): Superseded, at("a2"): Alive, at("b"): Alive}
 			members := m.Members()
 			for _, o := range members {
@@ -108,7 +109,7 @@ func TestClockSetBack(t *testing.T) {
 	if err := b.Update([]Route{route("old", 1)}, nil); err != nil {
 		t.Fatal(err)
 	}
-	await(t, 5*time.Second, w.whole)
+	await.Nothing(t, 5*time.Second, w.whole)
 	address := b.Address()
 	w.kill(b)
 	var log logged
@@ -119,7 +120,7 @@ func TestClockSetBack(t *testing.T) {
 	if err := again.Update([]Route{route("new", 1)}, nil); err != nil {
 		t.Fatal(err)
 	}
-	await(t, 10*time.Second, w.whole)
+	await.Nothing(t, 10*time.Second, w.whole)
 	if log.count("the same id") != 0 {
 		t.Error("the relay takes its former start for another relay")
 	}

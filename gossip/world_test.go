@@ -177,22 +177,6 @@ func (f filter) DialAddressTimeout(a memberlist.Address, d time.Duration) (net.C
 	return f.NodeAwareTransport.DialAddressTimeout(a, d)
 }
 
-// await waits until what returns nothing, and fails with what it returned last if that takes too long.
-func await(t testing.TB, limit time.Duration, what func() string) {
-	t.Helper()
-	for begun := time.Now(); ; {
-		problem := what()
-		waited := time.Since(begun)
-		switch {
-		case problem == "":
-			return
-		case waited > limit:
-			t.Fatalf("after %v: %s", limit, problem)
-		}
-		time.Sleep(min(max(waited/32, time.Millisecond), 200*time.Millisecond))
-	}
-}
-
 // living returns the relays that run, by id.
 func (w *world) living() []*Mesh {
 	w.mu.Lock()

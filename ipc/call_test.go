@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 	"github.com/ctwo-go/c2/ipc"
 )
@@ -117,7 +118,7 @@ func TestDeadlineReachesTheHandler(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	wantCode(t, call(ctx, c, methodBlock), ipc.CodeDeadline)
-	eventually(t, "the handler's context ends", func() bool { return len(f.handler.endings()) == 1 })
+	await.True(t, "the handler's context ends", func() bool { return len(f.handler.endings()) == 1 })
 }
 
 func TestCancelReachesTheHandler(t *testing.T) {
@@ -132,7 +133,7 @@ func TestCancelReachesTheHandler(t *testing.T) {
 	if e := wantCode(t, call(ctx, c, methodBlock), ipc.CodeCanceled); !e.MayHaveRun {
 		t.Error("the call had been sent, but its outcome is said to be known")
 	}
-	eventually(t, "the handler's context ends", func() bool { return len(f.handler.endings()) == 1 })
+	await.True(t, "the handler's context ends", func() bool { return len(f.handler.endings()) == 1 })
 	if err := f.handler.endings()[0]; !errors.Is(err, context.Canceled) {
 		t.Errorf("the handler's context ended with %v", err)
 	}
@@ -272,7 +273,7 @@ func TestMaxCalls(t *testing.T) {
 	wantCode(t, echo(t.Context(), c, pattern(1<<20)), ipc.CodeBusy)
 	close(f.handler.release)
 	wg.Wait()
-	eventually(t, "calls are taken again", func() bool { return call(t.Context(), c, methodEcho) == nil })
+	await.True(t, "calls are taken again", func() bool { return call(t.Context(), c, methodEcho) == nil })
 }
 
 func TestBodyThatFails(t *testing.T) {

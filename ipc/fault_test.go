@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 	"github.com/ctwo-go/c2/ipc"
 )
@@ -114,7 +115,7 @@ func TestClientThatVanishesMidCall(t *testing.T) {
 	if err := f.lostOne(); !strings.Contains(err.Error(), "1 calls in flight") {
 		t.Errorf("the server says %q", err)
 	}
-	eventually(t, "the call's context ends", func() bool { return len(f.handler.endings()) == 1 })
+	await.True(t, "the call's context ends", func() bool { return len(f.handler.endings()) == 1 })
 	f.works()
 }
 
@@ -208,7 +209,7 @@ func TestMaxConns(t *testing.T) {
 		t.Error("the call is said to have been sent")
 	}
 	b.Close()
-	eventually(t, "there is room again", func() bool { return echo(t.Context(), c, []byte("x")) == nil })
+	await.True(t, "there is room again", func() bool { return echo(t.Context(), c, []byte("x")) == nil })
 }
 
 // badServer accepts one connection after the other and hands it to serve, after the handshake if greet is set.

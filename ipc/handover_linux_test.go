@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
@@ -35,11 +36,7 @@ func TestWhoWaitsForMemoryHandsReadingOver(t *testing.T) {
 	ref := p.answerByBlock()
 	p.send(small(2))
 	c := s.snapshot()[0]
-	for deadline := time.Now().Add(10 * time.Second); c.lender.parking.bytes.Load() == 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("the second result does not wait for the memory of the first")
-		}
-	}
+	await.True(t, "the second result waits for the memory of the first", func() bool { return c.lender.parking.bytes.Load() > 0 })
 	p.send(appendFrees(ref.segment, ref.offset))
 	p.answerByBlock()
 	if turn := c.inline.turn.Load(); turn < 3 {

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ctwo-go/c2/buddy"
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
@@ -274,13 +275,7 @@ func TestHostileMemory(t *testing.T) {
 			}
 			answer.Release()
 			c.Close()
-			deadline := time.Now().Add(10 * time.Second)
-			for memory.Stats().Connections > 0 {
-				if time.Now().After(deadline) {
-					t.Fatal("the server keeps memory of connections that have ended")
-				}
-				time.Sleep(time.Millisecond)
-			}
+			await.True(t, "the server keeps no memory of connections that have ended", func() bool { return memory.Stats().Connections == 0 })
 		})
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 	"github.com/ctwo-go/c2/ipc"
 )
@@ -254,7 +255,7 @@ func TestClientThatClosesDuringCalls(t *testing.T) {
 	}
 	c.Close()
 	wantCode(t, call(t.Context(), c, methodEcho), ipc.CodeClosed)
-	eventually(t, "the handlers' contexts end", func() bool { return len(f.handler.endings()) == 3 })
+	await.True(t, "the handlers' contexts end", func() bool { return len(f.handler.endings()) == 3 })
 }
 
 func TestShutdownDrains(t *testing.T) {
@@ -275,7 +276,7 @@ func TestShutdownDrains(t *testing.T) {
 
 	down := make(chan error, 1)
 	go func() { down <- f.server.Shutdown(t.Context()) }()
-	eventually(t, "no more calls are taken", func() bool {
+	await.True(t, "no more calls are taken", func() bool {
 		var e *ipc.Error
 		err := call(t.Context(), idle, methodEcho)
 		return errors.As(err, &e) && e.Code == ipc.CodeUnavailable && !e.MayHaveRun
@@ -307,7 +308,7 @@ func TestShutdownOutOfPatience(t *testing.T) {
 		t.Errorf("Shutdown: %v", err)
 	}
 	wantCode(t, <-end, ipc.CodeUnavailable)
-	eventually(t, "the handler's context ends", func() bool { return len(f.handler.endings()) == 1 })
+	await.True(t, "the handler's context ends", func() bool { return len(f.handler.endings()) == 1 })
 }
 
 func TestCloseDuringHandshakes(t *testing.T) {
@@ -332,7 +333,7 @@ func TestIdleConnectionsAreClosed(t *testing.T) {
 		if err := echo(t.Context(), c, []byte("x")); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "the idle connection is closed", func() bool { return ipc.Connections(f.server) == 0 })
+		await.True(t, "the idle connection is closed", func() bool { return ipc.Connections(f.server) == 0 })
 	}
 	if l := f.lost.all(); len(l) > 0 {
 		t.Errorf("the server says %v", l)
@@ -348,7 +349,7 @@ func TestDeathIsNoticedWhileIdle(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.server.Close()
-	eventually(t, "the client drops the connection", func() bool { return !ipc.Connected(c) })
+	await.True(t, "the client drops the connection", func() bool { return !ipc.Connected(c) })
 }
 
 func TestOneConnectionIsShared(t *testing.T) {
@@ -391,7 +392,7 @@ func TestShutdownWithNothingToWaitFor(t *testing.T) {
 	if err := echo(t.Context(), f.client(ipc.Config{}), []byte("x")); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the server is done with the call", func() bool { return ipc.Running(f.server) == 0 })
+	await.True(t, "the server is done with the call", func() bool { return ipc.Running(f.server) == 0 })
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := f.server.Shutdown(ctx); err != nil {
@@ -416,7 +417,7 @@ func TestRetire(t *testing.T) {
 	<-f.handler.entered
 	ended, retired := ipc.Ended(c), make(chan struct{})
 	go func() { c.Retire(ctx); close(retired) }()
-	eventually(t, "new calls are refused", func() bool {
+	await.True(t, "new calls are refused", func() bool {
 		err := call(ctx, c, methodEcho)
 		return err != nil && wantCode(t, err, ipc.CodeClosed) != nil
 	})

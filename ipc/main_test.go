@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 	"github.com/ctwo-go/c2/ipc"
 )
@@ -149,7 +150,7 @@ func (f *fixture) works() {
 // lostOne waits until the server has told of exactly one lost connection.
 func (f *fixture) lostOne() error {
 	f.Helper()
-	eventually(f, "the server tells of a lost connection", func() bool { return len(f.lost.all()) > 0 })
+	await.True(f, "the server tells of a lost connection", func() bool { return len(f.lost.all()) > 0 })
 	if all := f.lost.all(); len(all) != 1 {
 		f.Fatalf("the server told of %d lost connections, want 1: %v", len(all), all)
 	}
@@ -183,17 +184,6 @@ func wantCode(t testing.TB, err error, want ipc.Code) *ipc.Error {
 		t.Fatalf("got error %v (%T), want code %q", err, err, want)
 	}
 	return e
-}
-
-func eventually(t testing.TB, what string, cond func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
-	for !cond() {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within 10 s: %s", what)
-		}
-		time.Sleep(time.Millisecond)
-	}
 }
 
 // pattern is n bytes that are not all alike.

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/ipc"
 )
 
@@ -91,7 +92,7 @@ func TestMemoryComesHome(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.Release()
-	eventually(t, "all is home", func() bool {
+	await.True(t, "all is home", func() bool {
 		return ours.Stats().LentBlocks == 0 && theirs.Stats().LentBlocks == 0
 	})
 }
@@ -198,12 +199,12 @@ func TestWaitingResultsAreBounded(t *testing.T) {
 	defer held.Release()
 	ctx, cancel := context.WithCancel(t.Context())
 	ends = ask(ctx, 3)
-	eventually(t, "results wait", func() bool { return ipc.Parked(f.server) == 3*n })
+	await.True(t, "results wait", func() bool { return ipc.Parked(f.server) == 3*n })
 	cancel()
 	for range 3 {
 		wantCode(t, <-ends, ipc.CodeCanceled)
 	}
-	eventually(t, "nothing waits for calls that are over", func() bool { return ipc.Parked(f.server) == 0 })
+	await.True(t, "nothing waits for calls that are over", func() bool { return ipc.Parked(f.server) == 0 })
 }
 
 // TestArgumentsWait has the server keep the memory of arguments: further ones wait for it, as long as their context lets
@@ -237,7 +238,7 @@ func TestArgumentsWait(t *testing.T) {
 
 	waiting := make(chan error, 1)
 	go func() { waiting <- echo(context.Background(), c, pattern(900<<10)) }()
-	eventually(t, "a call waits for memory", func() bool { return ipc.Stuck(c) == 1 })
+	await.True(t, "a call waits for memory", func() bool { return ipc.Stuck(c) == 1 })
 	close(f.handler.release)
 	for _, ended := range []chan error{first, waiting} {
 		if err := <-ended; err != nil {
@@ -336,7 +337,7 @@ func TestClientGone(t *testing.T) {
 		held = append(held, p)
 	}
 	c.Close()
-	eventually(t, "the server has all its memory back", func() bool {
+	await.True(t, "the server has all its memory back", func() bool {
 		s := theirs.Stats()
 		return s.LentBlocks == 0 && s.Bytes == 0 && s.Connections == 0
 	})
@@ -425,7 +426,7 @@ func TestLoans(t *testing.T) {
 		t.Error("a loan that the server still reads was used again")
 	}
 	args.Release()
-	eventually(t, "the loan is home", func() bool { return ours.Stats().LentBlocks == 0 })
+	await.True(t, "the loan is home", func() bool { return ours.Stats().LentBlocks == 0 })
 	p, err = c.Call(t.Context(), ipc.Request{Method: methodEcho, Args: attaching{mem, 0, &found}})
 	if err != nil || found {
 		t.Fatalf("memory that is lent no more was attached: %v, %v", found, err)
@@ -469,7 +470,7 @@ func TestAttachmentsCount(t *testing.T) {
 		t.Errorf("%d calls came to the server, want 2", taken)
 	}
 	loans.Release()
-	eventually(t, "the loans are home", func() bool { return ours.Stats().LentBlocks == 0 })
+	await.True(t, "the loans are home", func() bool { return ours.Stats().LentBlocks == 0 })
 }
 
 // TestPinned passes the same memory over two connections and in both directions.
@@ -506,7 +507,7 @@ func TestPinned(t *testing.T) {
 		}
 		p.Release()
 	}
-	eventually(t, "the pinned memory is home", func() bool { s := ours.Stats(); return s.LentBlocks == 0 && s.Pinned == 0 })
+	await.True(t, "the pinned memory is home", func() bool { s := ours.Stats(); return s.LentBlocks == 0 && s.Pinned == 0 })
 }
 
 // TestLoansDoNotWait needs more memory than there is for a payload beside a loan of the same side's: what is missing is what the

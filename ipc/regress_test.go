@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 	"github.com/ctwo-go/c2/ipc"
 )
@@ -24,10 +25,10 @@ func TestDeathIsNoticedAfterEveryQuietPeriod(t *testing.T) {
 		if err := echo(t.Context(), c, []byte("x")); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "the idle connection is watched", func() bool { return ipc.Watched(c) })
+		await.True(t, "the idle connection is watched", func() bool { return ipc.Watched(c) })
 	}
 	f.server.Close()
-	eventually(t, "the client drops the connection", func() bool { return !ipc.Connected(c) })
+	await.True(t, "the client drops the connection", func() bool { return !ipc.Connected(c) })
 	ctx, cancel := contextWithTimeout(t, 5*time.Second)
 	defer cancel()
 	wantCode(t, call(ctx, c, methodEcho), ipc.CodeUnavailable)
@@ -83,13 +84,13 @@ func TestServerThatAnswersTooEarly(t *testing.T) {
 	for range calls - 1 {
 		send(ctx)
 	}
-	eventually(t, "the queue is full", func() bool { return ipc.Calls(c) == calls-1 })
+	await.True(t, "the queue is full", func() bool { return ipc.Calls(c) == calls-1 })
 	last, cancelLast := context.WithCancel(t.Context())
 	send(last)
-	eventually(t, "the last call waits", func() bool { return ipc.Calls(c) == calls })
+	await.True(t, "the last call waits", func() bool { return ipc.Calls(c) == calls })
 	close(proceed)
 	cancelLast()
-	eventually(t, "the last call is withdrawn", func() bool { return ipc.Calls(c) < calls })
+	await.True(t, "the last call is withdrawn", func() bool { return ipc.Calls(c) < calls })
 	close(done)
 	cancel()
 	wg.Wait()
@@ -126,7 +127,7 @@ func TestCloseWhileTheServerDrains(t *testing.T) {
 	<-f.handler.entered
 	down := make(chan error, 1)
 	go func() { down <- f.server.Shutdown(t.Context()) }()
-	eventually(t, "the client leaves the connection", func() bool { return !ipc.Connected(c) })
+	await.True(t, "the client leaves the connection", func() bool { return !ipc.Connected(c) })
 	c.Close()
 	wantCode(t, <-end, ipc.CodeClosed)
 	close(f.handler.release)
@@ -239,6 +240,6 @@ func TestRefusedConnectionsAreBounded(t *testing.T) {
 		t.Errorf("%d were told why, %d closed without a word; want some of each", told.Load(), dropped.Load())
 	}
 	keep.Close()
-	eventually(t, "there is room again", func() bool { return ipc.Connections(f.server) == 0 })
+	await.True(t, "there is room again", func() bool { return ipc.Connections(f.server) == 0 })
 	f.works()
 }

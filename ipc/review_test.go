@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/ipc"
 )
 
@@ -69,12 +70,12 @@ func TestClosedWhileGreeting(t *testing.T) {
 	theirs := small(nil)
 	f := serve(t, ipc.Config{Memory: theirs})
 	c := f.raw()
-	eventually(t, "the connection is admitted", func() bool { return ipc.Connections(f.server) == 1 })
+	await.True(t, "the connection is admitted", func() bool { return ipc.Connections(f.server) == 1 })
 	goOn := ipc.StopBeforeSettling(f.server)
 	if err := sayHello(c); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "there is memory for the connection", func() bool { return theirs.Stats().Connections == 1 })
+	await.True(t, "there is memory for the connection", func() bool { return theirs.Stats().Connections == 1 })
 	goOn()
 	f.server.Close()
 	if n := theirs.Stats().Connections; n != 0 {
@@ -110,7 +111,7 @@ func TestIdleAfterWaiting(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	second := make(chan error, 1)
 	go func() { second <- echo(ctx, c, pattern(900<<10)) }()
-	eventually(t, "a call waits for memory", func() bool { return ipc.Stuck(c) == 1 && !ipc.Resting(c) })
+	await.True(t, "a call waits for memory", func() bool { return ipc.Stuck(c) == 1 && !ipc.Resting(c) })
 	close(release)
 	if err := <-first; err != nil {
 		t.Fatal(err)
@@ -139,7 +140,7 @@ func TestWaitEndsWithConnection(t *testing.T) {
 	args := <-kept
 	waiting := make(chan error, 1)
 	go func() { waiting <- echo(context.Background(), c, pattern(900<<10)) }()
-	eventually(t, "a call waits for memory", func() bool { return ipc.Stuck(c) == 1 })
+	await.True(t, "a call waits for memory", func() bool { return ipc.Stuck(c) == 1 })
 	f.server.Close()
 	select {
 	case err := <-waiting:

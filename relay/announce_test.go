@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ctwo-go/c2"
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 	"github.com/ctwo-go/c2/internal/relayapi"
 	"github.com/ctwo-go/c2/relay"
@@ -250,7 +251,7 @@ func TestRoutesGoWithTheirServer(t *testing.T) {
 		if p := <-done; !p.MayHaveRun {
 			t.Errorf("%+v", p)
 		}
-		until(t, "the routes go", func() bool { status, _ := h.get("/v1/resources/t"); return status == 404 })
+		await.True(t, "the routes go", func() bool { status, _ := h.get("/v1/resources/t"); return status == 404 })
 		h.expectProblem2(t, "Add", "[1]", 404, "not_found")
 	}
 }
@@ -325,5 +326,5 @@ func TestSecondServerTakesOver(t *testing.T) {
 	if ran < passed || ran > passed+unsure || runs[0].Load() == 0 || runs[1].Load() == 0 {
 		t.Errorf("%d passed, %d may have run; %d and %d ran", passed, unsure, runs[0].Load(), runs[1].Load())
 	}
-	until(t, "one route is left", func() bool { _, body := h.get("/v1/resources"); return strings.Count(body, `"name"`) == 1 })
+	await.True(t, "one route is left", func() bool { _, body := h.get("/v1/resources"); return strings.Count(body, `"name"`) == 1 })
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ctwo-go/c2/codec"
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 	"github.com/ctwo-go/c2/relay"
 )
@@ -91,7 +92,7 @@ func TestSlowReaders(t *testing.T) {
 	if out := h.callCBOR("Made", size); len(out[0].([]byte)) != size {
 		t.Error("another large answer was held up")
 	}
-	until(t, "what they have not read waits in files", func() bool {
+	await.True(t, "what they have not read waits in files", func() bool {
 		return h.metric("c2_relay_held_bytes") == 0 && h.metric("c2_relay_spooled_bytes") > callers*(size-8<<20)
 	})
 	if n := h.metric("c2_relay_calls_in_flight"); n != callers {
@@ -104,7 +105,7 @@ func TestSlowReaders(t *testing.T) {
 		}
 		c.Close()
 	}
-	until(t, "the files are gone", func() bool {
+	await.True(t, "the files are gone", func() bool {
 		return h.metric("c2_relay_spooled_bytes") == 0 && h.metric("c2_relay_calls_in_flight") == 0
 	})
 }
@@ -114,8 +115,8 @@ func TestReadersThatStallAreCutOff(t *testing.T) {
 	h, _, _ := served(t, relay.Config{StallTimeout: 500 * time.Millisecond})
 	c := h.dial()
 	c.send("POST /v1/resources/t/Made HTTP/1.1\r\nHost: x\r\nContent-Type: application/cbor\r\nContent-Length: 6\r\n\r\n\x81\x1a\x04\x00\x00\x00")
-	until(t, "the call runs", func() bool { return h.metric("c2_relay_calls_in_flight") == 1 })
-	until(t, "it is cut off", func() bool {
+	await.True(t, "the call runs", func() bool { return h.metric("c2_relay_calls_in_flight") == 1 })
+	await.True(t, "it is cut off", func() bool {
 		return h.metric("c2_relay_calls_in_flight") == 0 && h.metric("c2_relay_spooled_bytes") == 0
 	})
 	c.SetReadDeadline(time.Now().Add(20 * time.Second))
@@ -135,7 +136,7 @@ func TestSlowSender(t *testing.T) {
 	}
 	c := h.dial()
 	c.send(cborPost(lengthLine(len(args)), string(args[:len(args)/2])))
-	until(t, "it waits in a file", func() bool { return h.metric("c2_relay_spooled_bytes") > 0 })
+	await.True(t, "it waits in a file", func() bool { return h.metric("c2_relay_spooled_bytes") > 0 })
 	if out := h.callCBOR("Made", 4<<20); len(out[0].([]byte)) != 4<<20 {
 		t.Error("another call was held up")
 	}

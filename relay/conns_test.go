@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 	"github.com/ctwo-go/c2/relay"
 )
@@ -17,7 +18,7 @@ func TestMoreConnectionsThanMaxConns(t *testing.T) {
 	leaktest.Check(t)
 	h, _, _ := served(t, relay.Config{MaxConns: 3})
 	h.http.CloseIdleConnections()
-	until(t, "those of the set-up are closed", func() bool { h.http.CloseIdleConnections(); return h.takesAnother(3) })
+	await.True(t, "those of the set-up are closed", func() bool { h.http.CloseIdleConnections(); return h.takesAnother(3) })
 }
 
 // takesAnother fills the relay with max connections and tells whether that worked; if so it checks that one more is refused.
@@ -39,7 +40,7 @@ func (h *host) takesAnother(max int) bool {
 	}
 	h.one("one too many", "", false, 429, "busy")
 	conns[0].Close()
-	until(h.t, "there is room again", func() bool {
+	await.True(h.t, "there is room again", func() bool {
 		c := h.dial()
 		defer c.Close()
 		if _, err := c.Write([]byte(post("Echo", "Content-Length: 8\r\n", `["aGk="]`))); err != nil {
@@ -73,7 +74,7 @@ func TestMoreCallsThanMaxCalls(t *testing.T) {
 	cancel()
 	<-done
 	<-done
-	until(t, "there is room again", func() bool { status, _ := h.call("Echo", `["aGk="]`); return status == 200 })
+	await.True(t, "there is room again", func() bool { status, _ := h.call("Echo", `["aGk="]`); return status == 200 })
 }
 
 // shortListener fails now and then as one does whose process is out of descriptors.
@@ -138,13 +139,13 @@ func TestManyIdleConnections(t *testing.T) {
 		}
 		conns = append(conns, c)
 	}
-	until(t, "the relay has them all", func() bool { return h.metric("c2_relay_connections") > float64(n) })
+	await.True(t, "the relay has them all", func() bool { return h.metric("c2_relay_connections") > float64(n) })
 	t.Logf("%d idle connections: %d bytes of heap and stacks each, both ends", n, (heap()-before)/int64(n))
 	h.servesOn()
 	for _, c := range conns {
 		c.Close()
 	}
-	until(t, "they are gone", func() bool { return h.metric("c2_relay_connections") < 10 })
+	await.True(t, "they are gone", func() bool { return h.metric("c2_relay_connections") < 10 })
 }
 
 // heap is what the process uses of its heap and stacks.

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 	"github.com/ctwo-go/c2/relay"
 )
@@ -168,7 +169,7 @@ func TestRequestsWhileDraining(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- h.relay.Shutdown(context.Background()) }()
 	h.done = true
-	until(t, "it listens no more", func() bool {
+	await.True(t, "it listens no more", func() bool {
 		c, err := h.tryDial()
 		if err == nil {
 			c.Close()

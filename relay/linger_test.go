@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 	"github.com/ctwo-go/c2/relay"
 )
@@ -97,7 +98,7 @@ func TestLingeringEnds(t *testing.T) {
 	if sent < 200<<20 || sent >= 1<<30 {
 		t.Errorf("%d bytes were taken", sent)
 	}
-	until(t, "those are closed", func() bool { return h.metric("c2_relay_connections") <= 1 })
+	await.True(t, "those are closed", func() bool { return h.metric("c2_relay_connections") <= 1 })
 }
 
 // The end of a relay does not wait for peers that linger.

@@ -269,14 +269,4 @@ func (h *host) expectProblem(what string, status int, body string, wantStatus in
 	return p
 }
 
-// until waits for a condition.
-func until(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("waited in vain: %s", what)
-		}
-	}
-}
-
 func hexOf(b [16]byte) string { return hex.EncodeToString(b[:]) }

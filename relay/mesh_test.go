@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 	"github.com/ctwo-go/c2/internal/relayapi"
 	"github.com/ctwo-go/c2/relay"
@@ -55,7 +56,7 @@ func TestAnyRelayAnswersForAll(t *testing.T) {
 	for i, h := range hosts {
 		for j := range hosts {
 			name := fmt.Sprintf("own-%d", j)
-			until(t, fmt.Sprintf("relay %d knows %s", i, name), func() bool { return h.knows(name, 1) })
+			await.True(t, fmt.Sprintf("relay %d knows %s", i, name), func() bool { return h.knows(name, 1) })
 			if status, body := h.callOf(name, "Add", "[1]"); status != 200 || body != fmt.Sprintf("[%d]", i+1) {
 				t.Errorf("%s through relay %d: %d %s", name, i, status, body)
 			}
@@ -76,7 +77,7 @@ func TestAnyRelayAnswersForAll(t *testing.T) {
 				t.Errorf("stats of %s through relay %d: %d %s", name, i, status, body)
 			}
 		}
-		until(t, "all have the common one", func() bool { return h.knows("common", 3) })
+		await.True(t, "all have the common one", func() bool { return h.knows("common", 3) })
 		status, body := h.callOf("none", "Add", "[1]")
 		h.expectProblem("none", status, body, 404, "not_found")
 	}
@@ -90,7 +91,7 @@ func TestAnyRelayAnswersForAll(t *testing.T) {
 func TestCallsGoNoFurther(t *testing.T) {
 	leaktest.Check(t)
 	hosts := meshOf(t, 2, relay.Config{})
-	until(t, "they know each other", func() bool { return hosts[0].knows("own-1", 1) })
+	await.True(t, "they know each other", func() bool { return hosts[0].knows("own-1", 1) })
 	req := hosts[0].request("POST", "/v1/resources/own-1/Add", "application/json", []byte("[1]"))
 	req.Header.Set("C2-Via", "r9")
 	status, _, body := hosts[0].do(req)
@@ -110,17 +111,17 @@ func TestJoinAndLeave(t *testing.T) {
 	if status, body := b.post(relayapi.PathMembers, relayapi.Joining{Addresses: []string{"http://127.0.0.1:1", a.url}}); status != 200 {
 		t.Fatalf("joining: %d %s", status, body)
 	}
-	until(t, "b knows", func() bool { return b.knows("t", 1) })
+	await.True(t, "b knows", func() bool { return b.knows("t", 1) })
 	status, body := b.post(relayapi.PathMembers, relayapi.Joining{Addresses: []string{a.url, "nonsense"}})
 	b.expectProblem("joining nonsense", status, body, 400, "invalid")
 	other := b.node()
 	b.register(other, "u", newTable())
 	b.announce(other, 1)
-	until(t, "a knows", func() bool { return a.knows("u", 1) })
+	await.True(t, "a knows", func() bool { return a.knows("u", 1) })
 	if status, _, body := a.do(a.request("DELETE", relayapi.PathMembers, "", nil)); status != 204 {
 		t.Fatalf("leaving: %d %s", status, body)
 	}
-	until(t, "b forgets", func() bool { return !b.knows("t", 1) })
+	await.True(t, "b forgets", func() bool { return !b.knows("t", 1) })
 	if status, body := a.callOf("t", "Add", "[1]"); status != 200 {
 		t.Errorf("the relay that left serves no more: %d %s", status, body)
 	}
@@ -154,14 +155,14 @@ func TestLargeTablesAtATime(t *testing.T) {
 		slow[i] = h.dial()
 		_, _ = io.WriteString(slow[i], "POST /v1/table HTTP/1.1\r\nHost: r\r\nContent-Length: 1000000\r\n\r\n"+strings.Repeat("x", 100_000))
 	}
-	until(t, "large tables are refused", func() bool { return tell(1_000_000) == 429 })
+	await.True(t, "large tables are refused", func() bool { return tell(1_000_000) == 429 })
 	if status := tell(100); status != 400 {
 		t.Errorf("a small table that is none gets %d", status)
 	}
 	for _, c := range slow {
 		c.Close()
 	}
-	until(t, "large tables are read again", func() bool { return tell(1_000_000) == 400 })
+	await.True(t, "large tables are read again", func() bool { return tell(1_000_000) == 400 })
 }
 
 // TestKeysAreRotated changes the key of a mesh without losing anybody.
@@ -173,14 +174,14 @@ func TestKeysAreRotated(t *testing.T) {
 	n := a.node()
 	a.register(n, "t", newTable())
 	a.announce(n, 1)
-	until(t, "b knows", func() bool { return b.knows("t", 1) })
+	await.True(t, "b knows", func() bool { return b.knows("t", 1) })
 	for _, keys := range [][][]byte{{second, first}, {second}} {
 		if err := a.relay.RotateKeys(keys); err != nil {
 			t.Fatal(err)
 		}
 	}
 	c := newHost(t, relay.Config{ID: "c", Mesh: &relay.MeshConfig{Keys: [][]byte{second}, Seeds: []string{b.url}}})
-	until(t, "who has the new key is let in", func() bool { return c.knows("t", 1) })
+	await.True(t, "who has the new key is let in", func() bool { return c.knows("t", 1) })
 	d := newHost(t, relay.Config{ID: "d", Mesh: &relay.MeshConfig{Keys: [][]byte{first}}})
 	status, body := d.post(relayapi.PathMembers, relayapi.Joining{Addresses: []string{b.url}})
 	d.expectProblem("joining with the old key", status, body, 503, "unavailable")

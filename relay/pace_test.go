@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ctwo-go/c2/codec"
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 	"github.com/ctwo-go/c2/relay"
 )
@@ -83,7 +84,7 @@ func TestReadersBelowTheRate(t *testing.T) {
 				t.Errorf("%d bytes and then %v", got, err)
 			}
 			h.servesOn()
-			until(t, "nothing waits", func() bool {
+			await.True(t, "nothing waits", func() bool {
 				return h.metric("c2_relay_spooled_bytes") == 0 && h.metric("c2_relay_calls_in_flight") == 0
 			})
 		})

@@ -20,6 +20,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 	"github.com/ctwo-go/c2/relay"
 )
@@ -135,7 +136,7 @@ func TestCertificatesAreReadAgain(t *testing.T) {
 		t.Error("half of a change was taken")
 	}
 	write(t, filepath.Join(dir, "cert.pem"), cert)
-	until(t, "the new certificate is served", func() bool { return serial() == 11 })
+	await.True(t, "the new certificate is served", func() bool { return serial() == 11 })
 	if status, body := h.call("Add", "[1]"); status != 200 || body != "[2]" {
 		t.Errorf("the old connection: %d %s", status, body)
 	}

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
@@ -110,16 +109,4 @@ func untilStdinEnds() context.Context {
 	}()
 	fmt.Println("ready")
 	return ctx
-}
-
-// eventually waits until cond holds, for at most 10 seconds.
-func eventually(t testing.TB, what string, cond func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
-	for !cond() {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within 10 s: %s", what)
-		}
-		time.Sleep(time.Millisecond)
-	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/ctwo-go/c2"
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
@@ -93,7 +94,7 @@ func faultGreed(t *testing.T, hoarders int, hoarder depotSetup) {
 	for _, c := range greedy {
 		c.stop(t)
 	}
-	eventually(t, "the server has all its memory back", func() bool {
+	await.True(t, "the server has all its memory back", func() bool {
 		stats, err := d.Memory(t.Context())
 		return err == nil && stats.LentBlocks == 0 && stats.Connections == 1
 	})
@@ -179,7 +180,7 @@ func TestFaultCrowd(t *testing.T) {
 	} else {
 		clients.kill()
 	}
-	eventually(t, "the server has all its memory back", func() bool { return node.MemoryStats().Bytes == 0 })
+	await.True(t, "the server has all its memory back", func() bool { return node.MemoryStats().Bytes == 0 })
 }
 
 // TestFaultScarcity has calls in both directions that need more memory together than either side has: they wait for each

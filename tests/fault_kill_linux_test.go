@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ctwo-go/c2"
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
@@ -83,14 +84,14 @@ func faultClientKilled(t *testing.T, memory c2.MemoryConfig) {
 			return most > base.Lent
 		}
 		if memory.Inline == 0 && !holds() { // not at random then, the first time
-			eventually(t, "the client has something in its hands", holds)
+			await.True(t, "the client has something in its hands", holds)
 		}
 		killed := time.Now()
 		victim.kill()
-		eventually(t, "the server knows", func() bool { return server.MemoryStats().Connections == 1 })
+		await.True(t, "the server knows", func() bool { return server.MemoryStats().Connections == 1 })
 		slowest = max(slowest, time.Since(killed))
 		trip()
-		eventually(t, "the server has its memory back", func() bool {
+		await.True(t, "the server has its memory back", func() bool {
 			stats := server.MemoryStats()
 			return stats.Connections == 1 && stats.Lent == 0 && stats.Files == 0 && stats.Bytes <= base.Bytes && footprintOf(t, os.Getpid()).within(before)
 		})
@@ -122,7 +123,7 @@ func faultServerKilled(t *testing.T, memory c2.MemoryConfig) {
 	server, _ := startDepot(t, setup)
 	d, client := connectDepot(t, setup.Address, setup.Memory)
 	server.kill()
-	eventually(t, "the client knows", func() bool { return client.MemoryStats().Connections == 0 })
+	await.True(t, "the client knows", func() bool { return client.MemoryStats().Connections == 0 })
 	names := named(t, "/dev/shm", spill, dir)
 	before := footprintOf(t, os.Getpid())
 	var slowest, longest time.Duration
@@ -151,7 +152,7 @@ func faultServerKilled(t *testing.T, memory c2.MemoryConfig) {
 			return most > 0
 		}
 		if memory.Inline == 0 && !holds() { // not at random then, the first time
-			eventually(t, "the server has something in its hands", holds)
+			await.True(t, "the server has something in its hands", holds)
 		}
 		server.kill()
 		killed := time.Now()
@@ -167,7 +168,7 @@ func faultServerKilled(t *testing.T, memory c2.MemoryConfig) {
 			t.Errorf("round %d: %v", round, errSpoiled)
 		}
 		held.Release()
-		eventually(t, "the client has its memory back", func() bool {
+		await.True(t, "the client has its memory back", func() bool {
 			stats := client.MemoryStats()
 			return stats.Connections == 0 && stats.Lent+stats.Bytes+stats.Files == 0 && footprintOf(t, os.Getpid()).within(before)
 		})
@@ -220,7 +221,7 @@ func TestFaultKeptOfKilled(t *testing.T) {
 	before := footprintOf(t, os.Getpid())
 	client := start(t, "store-keeper", server.Address())
 	client.kill()
-	eventually(t, "the server knows of the client's end", func() bool { return server.MemoryStats().Connections == 1 })
+	await.True(t, "the server knows of the client's end", func() bool { return server.MemoryStats().Connections == 1 })
 	if kept := server.HoldStats(); kept.ActiveHolds != 1 || kept.HeldBytes < 8*keptPoints || footprintOf(t, os.Getpid()).within(before) {
 		t.Errorf("the server keeps nothing of the client's memory, so this test shows nothing: %+v", kept)
 	}
@@ -230,7 +231,7 @@ func TestFaultKeptOfKilled(t *testing.T) {
 	if err := s.Drop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "nothing of the client is left", func() bool { return footprintOf(t, os.Getpid()).within(before) })
+	await.True(t, "nothing of the client is left", func() bool { return footprintOf(t, os.Getpid()).within(before) })
 }
 
 // TestFaultServerStopped has a server stand still in the middle of large calls: they end with their contexts, or sooner for
@@ -276,7 +277,7 @@ func TestFaultServerStopped(t *testing.T) {
 			}
 		}
 		t.Logf("calls had ended %v after the stop, or after they began", ended)
-		eventually(t, "nothing is lent any more", func() bool {
+		await.True(t, "nothing is lent any more", func() bool {
 			stats, err := d.Memory(t.Context())
 			return err == nil && stats.LentBlocks == 0 && client.MemoryStats().LentBlocks == 0
 		})
@@ -314,7 +315,7 @@ func TestFaultClientStopped(t *testing.T) {
 		<-called
 	}
 	client.stop(t) // which fails if any of its calls did
-	eventually(t, "nothing is lent any more", func() bool {
+	await.True(t, "nothing is lent any more", func() bool {
 		stats := server.MemoryStats()
 		return stats.LentBlocks == 0 && stats.Connections == 1
 	})

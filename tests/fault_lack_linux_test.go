@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ctwo-go/c2"
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
@@ -251,7 +252,7 @@ func faultLacking(t *testing.T, fault string) {
 		if err := c2.Close(d); err != nil {
 			t.Error(err)
 		}
-		eventually(t, "the client has its memory back", func() bool { return footprintOf(t, os.Getpid()).within(before) })
+		await.True(t, "the client has its memory back", func() bool { return footprintOf(t, os.Getpid()).within(before) })
 	})
 	t.Run("client", func(t *testing.T) {
 		leaktest.Check(t)
@@ -267,7 +268,7 @@ func faultLacking(t *testing.T, fault string) {
 			t.Errorf("to a client without %s the server sends %+v", fault, stats)
 		}
 		client.stop(t)
-		eventually(t, "the server has its memory back", func() bool {
+		await.True(t, "the server has its memory back", func() bool {
 			stats := node.MemoryStats()
 			return stats.Connections == 0 && stats.Lent+stats.Bytes == 0
 		})
@@ -361,8 +362,8 @@ func TestFaultNoDescriptors(t *testing.T) {
 			if err := c2.Close(d); err != nil {
 				t.Error(err)
 			}
-			eventually(t, "the server has given back what it took", func() bool { return footprintOf(t, server.Process.Pid).within(before[1]) })
-			eventually(t, "the client has given back what it took", func() bool { return footprintOf(t, os.Getpid()).within(before[0]) })
+			await.True(t, "the server has given back what it took", func() bool { return footprintOf(t, server.Process.Pid).within(before[1]) })
+			await.True(t, "the client has given back what it took", func() bool { return footprintOf(t, os.Getpid()).within(before[0]) })
 		})
 	}
 }
@@ -466,7 +467,7 @@ func TestFaultFullDisk(t *testing.T) {
 		t.Errorf("the server sends %+v (%v)", stats, err)
 	}
 	held.Release()
-	eventually(t, "the disk is as empty as before", func() bool { return free() == before })
+	await.True(t, "the disk is as empty as before", func() bool { return free() == before })
 	if err := bothWays(t.Context(), d, 600<<10); err != nil {
 		t.Errorf("afterwards: %v", err)
 	}

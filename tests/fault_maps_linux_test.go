@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ctwo-go/c2"
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
@@ -99,7 +100,7 @@ func faultMappings(t *testing.T, conns, perConnection int, size int64, check fun
 	for _, m := range all {
 		m.conn.Close()
 	}
-	eventually(t, "there is room again", func() bool {
+	await.True(t, "there is room again", func() bool {
 		m := greetMemory(t, address, wireChunks|wireShared, wireMaxFrame)
 		lab := m.resolve("lab")
 		m.pass(1, wireFileKind, uint64(size), fd)

@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/ctwo-go/c2"
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
@@ -197,7 +198,7 @@ func TestFaultForeignBlocks(t *testing.T) {
 		thief.giveBack(shelf[1].refs[0], shelf[2].refs[0], shelf[3].refs[0], shelf[4].refs[0])
 		thief.expectBreach()
 	})
-	eventually(t, "only what the holder has is lent", func() bool { return lent() == len(shelf) })
+	await.True(t, "only what the holder has is lent", func() bool { return lent() == len(shelf) })
 
 	for range 20 {
 		if err := bothWays(t.Context(), d, n); err != nil {
@@ -213,7 +214,7 @@ func TestFaultForeignBlocks(t *testing.T) {
 		}
 		holder.giveBack(end.refs...)
 	}
-	eventually(t, "nothing is lent any more", func() bool { return lent() == 0 })
+	await.True(t, "nothing is lent any more", func() bool { return lent() == 0 })
 	before := footprintOf(t, os.Getpid())
 	thief, depot := dial()
 	end := fetch(thief, depot, 1)

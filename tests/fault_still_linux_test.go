@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ctwo-go/c2"
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
@@ -166,5 +167,5 @@ func TestFaultClientStoppedStreaming(t *testing.T) {
 		<-called
 	}
 	client.stop(t) // which fails if any of its calls did
-	eventually(t, "the client's connection is gone", func() bool { return server.MemoryStats().Connections == 1 })
+	await.True(t, "the client's connection is gone", func() bool { return server.MemoryStats().Connections == 1 })
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/ctwo-go/c2"
 	"github.com/ctwo-go/c2/codec"
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 	"github.com/ctwo-go/c2/ipc"
 )
@@ -247,7 +248,7 @@ func TestHeldResults(t *testing.T) {
 		held.Release()
 		held.Release()
 		if p.shares() {
-			eventually(p, "the server has all its memory back", func() bool {
+			await.True(p, "the server has all its memory back", func() bool {
 				stats, err := s.Stats(p.Context())
 				return err == nil && stats.LentBlocks == 0
 			})
@@ -479,7 +480,7 @@ func TestInputKeptTooLate(t *testing.T) {
 	if stats := server.HoldStats(); stats.ActiveHolds != 0 || stats.HeldBytes != 0 {
 		t.Errorf("too late, and yet the server holds %+v", stats)
 	}
-	eventually(t, "the client has its memory back", func() bool { return client.HoldStats().LentBlocks == 0 })
+	await.True(t, "the client has its memory back", func() bool { return client.HoldStats().LentBlocks == 0 })
 }
 
 // storeOf has the server host a Store, and connects the client to it.
@@ -591,7 +592,7 @@ func TestHoldStats(t *testing.T) {
 	if stats := client.HoldStats(); stats != (c2.HoldStatistics{}) {
 		t.Errorf("after Release: %+v", stats)
 	}
-	eventually(t, "the server has its memory back", func() bool { return server.HoldStats().LentBlocks == 0 })
+	await.True(t, "the server has its memory back", func() bool { return server.HoldStats().LentBlocks == 0 })
 }
 
 // syncBuffer is a log that may be read while it is written.
@@ -623,7 +624,7 @@ func leakHold(t *testing.T, client *c2.Node, s Store, points int) (c Cloud) {
 			t.Fatal(err)
 		}
 	}()
-	eventually(t, "the hold is found to be leaked", func() bool {
+	await.True(t, "the hold is found to be leaked", func() bool {
 		runtime.GC()
 		return client.HoldStats().LeakedHolds == leaked+1
 	})
@@ -640,7 +641,7 @@ func TestLeakedHold(t *testing.T) {
 	if stats.ActiveHolds != 0 || stats.LeakedBytes < 50_000*8 {
 		t.Errorf("with a leaked hold: %+v", stats)
 	}
-	eventually(t, "the log tells where it was made", func() bool { return strings.Contains(log.String(), "hold_test.go") })
+	await.True(t, "the log tells where it was made", func() bool { return strings.Contains(log.String(), "hold_test.go") })
 	for range 20 {
 		if _, err := s.Cloud(t.Context(), 50_000); err != nil {
 			t.Fatal(err)
@@ -655,13 +656,13 @@ func TestLeakedHold(t *testing.T) {
 	if stats := client.HoldStats(); stats.LeakedBytes != 0 || stats.LeakedHolds != 1 {
 		t.Errorf("after reclaiming: %+v", stats)
 	}
-	eventually(t, "the server has its memory back", func() bool { return server.HoldStats().LentBlocks == 0 })
+	await.True(t, "the server has its memory back", func() bool { return server.HoldStats().LentBlocks == 0 })
 
 	leakHold(t, client, s, 50_000)
 	if err := c2.Close(s); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "it goes with the connection", func() bool { return client.HoldStats().LeakedBytes == 0 })
+	await.True(t, "it goes with the connection", func() bool { return client.HoldStats().LeakedBytes == 0 })
 }
 
 // TestHoldOutlives reads what is held after the server was killed.

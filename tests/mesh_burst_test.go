@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/ctwo-go/c2"
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 	"github.com/ctwo-go/c2/internal/relayapi"
 )
@@ -149,17 +150,14 @@ func newLocalMesh(t *testing.T, n int) *localMesh {
 // until waits for a condition, and returns how long that took.
 func (m *localMesh) until(what string, cond func() bool) time.Duration {
 	m.Helper()
-	begun := time.Now()
-	for !cond() {
-		if time.Since(begun) > time.Minute {
-			for i, r := range m.relays {
-				m.Logf("relay %d knows %d routes of r0", i, r.routes("r0"))
-			}
-			m.Fatalf("not within a minute: %s", what)
+	took, ok := await.Within(time.Minute, cond)
+	if !ok {
+		for i, r := range m.relays {
+			m.Logf("relay %d knows %d routes of r0", i, r.routes("r0"))
 		}
-		time.Sleep(5 * time.Millisecond)
+		m.Fatalf("not within a minute: %s", what)
 	}
-	return time.Since(begun)
+	return took
 }
 
 // everywhere tells whether all relays know so many routes of the first one.

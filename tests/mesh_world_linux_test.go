@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 	"github.com/ctwo-go/c2/internal/relayapi"
 )
@@ -284,14 +285,11 @@ func (h *meshHost) alive() int {
 // within waits for a condition, and returns how long that took.
 func (w *world) within(limit time.Duration, what string, cond func() bool) time.Duration {
 	w.Helper()
-	begun := time.Now()
-	for !cond() {
-		if time.Since(begun) > limit {
-			w.Fatalf("not within %v: %s\n%s", limit, what, w.members())
-		}
-		time.Sleep(5 * time.Millisecond)
+	took, ok := await.Within(limit, cond)
+	if !ok {
+		w.Fatalf("not within %v: %s\n%s", limit, what, w.members())
 	}
-	return time.Since(begun)
+	return took
 }
 
 // members is what c3 members says on each host.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/ctwo-go/c2"
 	"github.com/ctwo-go/c2/gossip"
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 	"github.com/ctwo-go/c2/relay"
 )
@@ -86,7 +87,7 @@ func hostByRelay(t *testing.T, config relay.Config, relays int) (client *c2.Node
 		t.Fatal(err)
 	}
 	client, address = newNode(t), urls[relays-1]
-	eventually(t, "the last relay knows the suite", func() bool {
+	await.True(t, "the last relay knows the suite", func() bool {
 		for _, d := range server.Resources() {
 			found, err := c2.ConnectDynamic(t.Context(), d.Name, c2.On(client), c2.Relay(address))
 			if err != nil {
@@ -163,7 +164,7 @@ func connectTo[T any](p *placement, name string) T {
 	p.Helper()
 	v, err := c2.Connect[T](p.Context(), name, p.opts...)
 	if p.relayed && errors.Is(err, c2.ErrNotFound) { // what was registered just now is announced soon
-		eventually(p, name+" is announced", func() bool {
+		await.True(p, name+" is announced", func() bool {
 			v, err = c2.Connect[T](p.Context(), name, p.opts...)
 			return !errors.Is(err, c2.ErrNotFound)
 		})
@@ -296,7 +297,7 @@ func TestPanics(t *testing.T) {
 
 func (p *placement) waiting(l Lab, n int) {
 	p.Helper()
-	eventually(p, fmt.Sprintf("%d calls are in the resource", n), func() bool {
+	await.True(p, fmt.Sprintf("%d calls are in the resource", n), func() bool {
 		got, err := l.Waiting(p.Context())
 		return err == nil && got == n
 	})
@@ -416,7 +417,7 @@ func TestBusy(t *testing.T) {
 				p.Errorf("a waiting call ends with %v", err)
 			}
 		}
-		eventually(p, "calls are let in again", func() bool { return l.Nothing(p.Context()) == nil })
+		await.True(p, "calls are let in again", func() bool { return l.Nothing(p.Context()) == nil })
 	})
 }
 
@@ -685,7 +686,7 @@ func TestList(t *testing.T) {
 // nothing calls l.Nothing. A relay may need a moment to hear of what was registered just now.
 func (p *placement) nothing(l Lab) (err error) {
 	p.Helper()
-	eventually(p, "it is announced", func() bool {
+	await.True(p, "it is announced", func() bool {
 		err = l.Nothing(p.Context())
 		return !p.relayed || !errors.Is(err, c2.ErrNotFound)
 	})

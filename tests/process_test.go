@@ -16,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/ctwo-go/c2"
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
@@ -78,9 +79,8 @@ func valveServer(args []string) error {
 		return err
 	}
 	go func() {
-		for !exists(strings.TrimPrefix(args[0], "ipc://")) { // from then on Serve takes signals
-			time.Sleep(time.Millisecond)
-		}
+		// From then on Serve takes signals.
+		await.Within(await.Limit, func() bool { return exists(strings.TrimPrefix(args[0], "ipc://")) })
 		opened := make(chan struct{})
 		v := &valve{entered: func() { fmt.Println("entered") }, opened: opened, left: func(error) {}}
 		if err := c2.Register[Valve]("valve", v); err != nil {
@@ -134,7 +134,7 @@ func signalTo(t *testing.T, c *child, s syscall.Signal) {
 
 func untilGone(t *testing.T, address string) {
 	t.Helper()
-	eventually(t, "the server takes no more connections", func() bool { return !exists(strings.TrimPrefix(address, "ipc://")) })
+	await.True(t, "the server takes no more connections", func() bool { return !exists(strings.TrimPrefix(address, "ipc://")) })
 }
 
 func TestServeEndsBySignal(t *testing.T) {
@@ -147,7 +147,7 @@ func TestServeEndsBySignal(t *testing.T) {
 			end := waitAtValve(t, c, v)
 			signalTo(t, c, s)
 			untilGone(t, address)
-			eventually(t, "calls are refused", func() bool {
+			await.True(t, "calls are refused", func() bool {
 				_, err := v.Add(t.Context(), 1)
 				return errors.Is(err, c2.ErrUnavailable)
 			})
@@ -241,7 +241,7 @@ func TestClientKilled(t *testing.T) {
 			t.Errorf("another client: %v", err)
 		}
 	}
-	eventually(t, "the descriptors of killed clients are closed", func() bool { return descriptors(t, os.Getpid()) <= before })
+	await.True(t, "the descriptors of killed clients are closed", func() bool { return descriptors(t, os.Getpid()) <= before })
 }
 
 // TestServerKeepsNoDescriptors: what a child that serves has open is that of before, once its clients are gone.
@@ -260,7 +260,7 @@ func TestServerKeepsNoDescriptors(t *testing.T) {
 		}
 		caller.kill()
 	}
-	eventually(t, "the server's descriptors are as many as before", func() bool { return descriptors(t, c.Process.Pid) <= before })
+	await.True(t, "the server's descriptors are as many as before", func() bool { return descriptors(t, c.Process.Pid) <= before })
 }
 
 // descriptors counts what a process has open.
@@ -469,7 +469,7 @@ func TestOtherUser(t *testing.T) {
 	if !strings.HasPrefix(string(out), "denied: true") || !strings.Contains(string(out), "65534") {
 		t.Errorf("the client says %s", out)
 	}
-	eventually(t, "the server logs that it refused user 65534", func() bool {
+	await.True(t, "the server logs that it refused user 65534", func() bool {
 		return strings.Contains(log.String(), "the peer runs as user 65534")
 	})
 	if _, err := connectValve(t, server.Address()).Add(t.Context(), 1); err != nil {

@@ -22,6 +22,7 @@ import (
 
 	"github.com/ctwo-go/c2"
 	"github.com/ctwo-go/c2/codec"
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/relay"
 )
 
@@ -163,7 +164,7 @@ func startHTTP(b *testing.B) httpBench {
 	start(b, "bare server", at.server)
 	start(b, "bare proxy", at.proxy, at.server)
 	start(b, "streamer", at.streamer)
-	eventually(b, "the freight is announced", func() bool {
+	await.True(b, "the freight is announced", func() bool {
 		resp, err := http.Get("http://" + at.relay + "/v1/resolve/freight")
 		if err != nil {
 			return false

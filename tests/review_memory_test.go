@@ -17,6 +17,7 @@ import (
 
 	"github.com/ctwo-go/c2"
 	"github.com/ctwo-go/c2/codec"
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
@@ -211,7 +212,7 @@ func TestLoanOutlivesConnection(t *testing.T) {
 	if err := c2.Close(v.conn); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the memory is the system's again", func() bool { return v.client.MemoryStats().Bytes == 0 })
+	await.True(t, "the memory is the system's again", func() bool { return v.client.MemoryStats().Bytes == 0 })
 }
 
 // TestForgottenLoan forgets a loan: what it keeps goes with its connection.
@@ -227,7 +228,7 @@ func TestForgottenLoan(t *testing.T) {
 	if err := c2.Close(v.conn); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the memory is the system's again", func() bool {
+	await.True(t, "the memory is the system's again", func() bool {
 		runtime.GC()
 		return v.client.MemoryStats().Bytes == 0
 	})
@@ -249,7 +250,7 @@ func TestForgottenLoanStays(t *testing.T) {
 	}()
 	fill(x, 1)
 	want := sum(x)
-	eventually(t, "the loan is garbage", func() bool {
+	await.True(t, "the loan is garbage", func() bool {
 		runtime.GC()
 		select {
 		case <-garbage:
@@ -291,7 +292,7 @@ func TestAllocOutlivesClient(t *testing.T) {
 	if got := <-v.vault.worked; got != sum(want) {
 		t.Errorf("the method's memory has the sum %v after its client went, want %v", got, sum(want))
 	}
-	eventually(t, "the memory is the system's again", func() bool { return v.server.MemoryStats().Bytes == 0 })
+	await.True(t, "the memory is the system's again", func() bool { return v.server.MemoryStats().Bytes == 0 })
 }
 
 // TestAllocInProcess has one resource keep what another one of its process allocated under its context, and expects it to
@@ -337,7 +338,7 @@ func TestPanicsKeepNothing(t *testing.T) {
 	if _, err := v.conn.Burst(t.Context(), Fuse{Where: "x", Bytes: bytes}); err != nil {
 		t.Errorf("after the panics: %v", err)
 	}
-	eventually(t, "nothing is lent", func() bool {
+	await.True(t, "nothing is lent", func() bool {
 		return v.client.MemoryStats().LentBlocks == 0 && v.server.MemoryStats().LentBlocks == 0
 	})
 }
@@ -368,7 +369,7 @@ func TestLeakedHoldEnds(t *testing.T) {
 			t.Fatal(err)
 		}
 	}()
-	eventually(t, "the hold is found to be leaked", func() bool {
+	await.True(t, "the hold is found to be leaked", func() bool {
 		runtime.GC()
 		return strings.Contains(log.String(), "review_memory_test.go")
 	})
@@ -376,7 +377,7 @@ func TestLeakedHoldEnds(t *testing.T) {
 		t.Error("the memory of a leaked hold went before its connection")
 	}
 	server.kill()
-	eventually(t, "the memory goes with the connection", func() bool { return memfdMappings(t) == before })
+	await.True(t, "the memory goes with the connection", func() bool { return memfdMappings(t) == before })
 }
 
 // TestLeakedBuffers leaks holds of results that came through the socket: those are the collector's, and nobody keeps them.

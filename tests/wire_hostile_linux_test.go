@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ctwo-go/c2"
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 	"github.com/ctwo-go/c2/ipc"
 )
@@ -36,7 +37,7 @@ func testWireMemoryStrayDescriptors(t *testing.T, greet wireGreet) {
 		m.sendWith(wireFrame{kind: wireCancel, call: 4711}, fds...)
 	}
 	m.expectBreach()
-	eventually(t, "the node has closed them", func() bool { return openDescriptors(t) <= before })
+	await.True(t, "the node has closed them", func() bool { return openDescriptors(t) <= before })
 }
 
 func openDescriptors(t *testing.T) int {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ctwo-go/c2"
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
@@ -55,7 +56,7 @@ func testWireMemoryAnswer(t *testing.T, greet wireGreet) {
 			t.Errorf("the node has %d bytes lent, want a block of %d", lent, 2*size)
 		}
 		m.giveBack(end.refs...)
-		eventually(t, "the block is home", func() bool { return node.MemoryStats().LentBlocks == 0 })
+		await.True(t, "the block is home", func() bool { return node.MemoryStats().LentBlocks == 0 })
 	}
 	if end := m.call(lab.request(t, "Nothing")); end.block || len(end.refs) > 0 {
 		t.Error("a small answer came by reference")
@@ -282,7 +283,7 @@ func testWireMemoryAttachedResults(t *testing.T, greet wireGreet) {
 		t.Errorf("other bytes came: %d", len(b))
 	}
 	m.giveBack(end.refs...)
-	eventually(t, "the loans are home", func() bool { return node.MemoryStats().LentBlocks == 0 })
+	await.True(t, "the loans are home", func() bool { return node.MemoryStats().LentBlocks == 0 })
 }
 
 // testWireMemoryRefuse tells the node that its memory can't be mapped.

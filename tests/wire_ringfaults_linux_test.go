@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ctwo-go/c2"
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 	"github.com/ctwo-go/c2/ipc"
 )
@@ -252,7 +253,7 @@ func TestWireRingsStrayDescriptors(t *testing.T) {
 			m.writeWith([]byte{0}, file...)
 		}
 		m.hangUp()
-		eventually(t, "the node has noticed the end", func() bool {
+		await.True(t, "the node has noticed the end", func() bool {
 			return node.MemoryStats().Connections == 0 && openDescriptors(t) <= before
 		})
 	}
@@ -267,7 +268,7 @@ func TestWireRingsVanish(t *testing.T) {
 		m.begin(m.resolve("lab").request(t, "Block"), wireMaxFrame)
 		m.hangUp()
 	}
-	eventually(t, "the node has noticed all ends", func() bool { return node.MemoryStats().Connections == 0 })
+	await.True(t, "the node has noticed all ends", func() bool { return node.MemoryStats().Connections == 0 })
 }
 
 // fetchServer is a server that answers each call by n bytes, in frames, and gives up a client that does not read for so long.

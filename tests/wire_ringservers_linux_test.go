@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 	"github.com/ctwo-go/c2/ipc"
 )
@@ -238,7 +239,7 @@ func TestWireServerEnds(t *testing.T) {
 	call := wireCalls(t, s.address(), ipc.MemoryConfig{})
 	end := call(t.Context(), 1)
 	m := s.acceptRings()
-	eventually(t, "the call is in the ring", m.rings.ready)
+	await.True(t, "the call is in the ring", m.rings.ready)
 	m.hangUp()
 	s.answerOne(s.acceptRings())
 	if err := <-end; err != nil {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/ctwo-go/c2"
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
@@ -637,7 +638,7 @@ func testWireHalfCalls(t *testing.T, dial wireDial) {
 
 func (c *wireClient) waiting(lab wireResource, n uint64) {
 	c.Helper()
-	eventually(c, fmt.Sprintf("%d calls are in the resource", n), func() bool {
+	await.True(c, fmt.Sprintf("%d calls are in the resource", n), func() bool {
 		return c.results(lab.request(c, "Waiting"))[0] == n
 	})
 }

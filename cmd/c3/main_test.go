@@ -15,6 +15,7 @@ import (
 	c2 "github.com/ctwo-go/c2"
 	"github.com/ctwo-go/c2/cmd/c3/internal/reach"
 	"github.com/ctwo-go/c2/codec"
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
@@ -111,7 +112,7 @@ func TestSessions(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		UpdateScripts:       os.Getenv("UPDATE") != "",
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"await": await, "retry": retry},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"await": awaitURL, "retry": retry},
 		Setup: func(env *testscript.Env) error {
 			t := env.T().(testing.TB)
 			dir, err := os.MkdirTemp("", "c3")
@@ -140,9 +141,10 @@ func TestInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	go func() {
-		for s, err := node.Stats("counter"); err == nil && s.Running == 0; s, err = node.Stats("counter") {
-			time.Sleep(time.Millisecond)
-		}
+		await.Within(await.Limit, func() bool {
+			s, err := node.Stats("counter")
+			return err != nil || s.Running > 0
+		})
 		cancel()
 	}()
 	var out, errs strings.Builder

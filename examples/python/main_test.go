@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ctwo-go/c2"
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 	"github.com/ctwo-go/c2/relay"
 )
@@ -83,16 +84,14 @@ func startServer(t *testing.T, dir, url string) {
 			t.Error(err)
 		}
 	})
-	for until := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	await.Nothing(t, await.Limit, func() string {
 		d, err := c2.ConnectDynamic(t.Context(), "wind", c2.Relay(url))
-		if err == nil {
-			d.Close()
-			return
+		if err != nil {
+			return err.Error()
 		}
-		if time.Now().After(until) {
-			t.Fatal(err)
-		}
-	}
+		d.Close()
+		return ""
+	})
 }
 
 func TestScript(t *testing.T) {

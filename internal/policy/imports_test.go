@@ -76,13 +76,13 @@ func ownersOf(owners map[string][]string, path string) []string {
 
 // TestNoTestCodeInPrograms keeps package testing, with its flags, out of what users link.
 func TestNoTestCodeInPrograms(t *testing.T) {
-	const helper = "internal/leaktest"
+	helpers := []string{"internal/leaktest", "internal/await"}
 	for _, f := range load(t).files {
-		if f.test || f.dir == helper || area(f.dir) == "tests" {
+		if f.test || slices.Contains(helpers, f.dir) || area(f.dir) == "tests" {
 			continue
 		}
 		for _, path := range f.imports(t) {
-			if path == "testing" || path == module+"/"+helper {
+			if path == "testing" || slices.Contains(helpers, strings.TrimPrefix(path, module+"/")) {
 				t.Errorf("%s imports %s; only tests may", f.path, path)
 			}
 		}
