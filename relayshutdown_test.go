@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/ctwo-go/c2"
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
@@ -21,7 +22,7 @@ func TestShutdownEndsConnections(t *testing.T) {
 		buf := make([]byte, 4<<20)
 		return strings.Count(string(buf[:runtime.Stack(buf, true)]), "net/http.(*persistConn).readLoop")
 	}
-	eventually(t, "the relay's own are known", func() bool { return kept() == 1 }) // the announcer's
+	await.True(t, "the relay's own are known", func() bool { return kept() == 1 }) // the announcer's
 	for range 20 {
 		client, err := c2.NewNode(c2.RelayURL(r.url()))
 		if err != nil {
@@ -48,6 +49,6 @@ func TestShutdownEndsConnections(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		eventually(t, "no connection is left", func() bool { return kept() <= 1 })
+		await.True(t, "no connection is left", func() bool { return kept() <= 1 })
 	}
 }
