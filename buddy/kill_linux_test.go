@@ -3,11 +3,11 @@ package buddy_test
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"slices"
 	"testing"
 
 	"github.com/ctwo-go/c2/buddy"
+	"github.com/ctwo-go/c2/internal/child"
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
@@ -34,26 +34,10 @@ func TestOwnerIsKilled(t *testing.T) {
 }
 
 // attachToChild starts an owner and attaches to its segment by its descriptor.
-func attachToChild(t *testing.T) (*exec.Cmd, *buddy.View) {
+func attachToChild(t *testing.T) (*child.Program, *buddy.View) {
 	t.Helper()
-	owner := exec.Command("/proc/self/exe")
-	owner.Env = append(os.Environ(), roleVariable+"="+roleOwner)
-	owner.Stderr = os.Stderr
-	out, err := owner.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := owner.StdinPipe(); err != nil { // it lives until this ends
-		t.Fatal(err)
-	}
-	if err := owner.Start(); err != nil {
-		t.Fatal(err)
-	}
-	var fd int
-	if _, err := fmt.Fscanln(out, &fd); err != nil {
-		t.Fatal(err)
-	}
-	file, err := os.Open(fmt.Sprintf("/proc/%d/fd/%d", owner.Process.Pid, fd))
+	owner := child.Start(t, "owner")
+	file, err := os.Open(fmt.Sprintf("/proc/%d/fd/%s", owner.Process.Pid, owner.Line(t)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,21 +1,15 @@
 package buddy_test
 
 import (
-	"os"
 	"testing"
 
 	"github.com/ctwo-go/c2/buddy"
+	"github.com/ctwo-go/c2/internal/child"
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
-// roleVariable names what this program does when a test starts it again.
-const roleVariable = "BUDDY_TEST_ROLE"
-
 func TestMain(m *testing.M) {
-	if role := os.Getenv(roleVariable); role != "" {
-		play(role)
-		return
-	}
+	child.Roles{"owner": runOwner}.Play()
 	leaktest.Main(m)
 }
 

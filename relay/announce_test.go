@@ -232,7 +232,7 @@ func TestRoutesGoWithTheirServer(t *testing.T) {
 	h := newHost(t, relay.Config{})
 	address := h.address()
 	for range 2 { // it restarts on the same path
-		c := startChild(t, address)
+		c := startServer(t, address)
 		if status, body := h.post(relayapi.PathRoutes, c.said); status != 200 {
 			t.Fatalf("%d %s", status, body)
 		}
@@ -244,10 +244,10 @@ func TestRoutesGoWithTheirServer(t *testing.T) {
 			status, body := h.call("Wait", "[]")
 			done <- h.expectProblem("a call in flight", status, body, 502, "unavailable")
 		}()
-		if line, err := c.out.ReadString('\n'); line != "waiting\n" {
-			t.Fatalf("the child said %q: %v", line, err)
+		if line := c.Line(t); line != "waiting" {
+			t.Fatalf("the server said %q", line)
 		}
-		c.kill()
+		c.Kill()
 		if p := <-done; !p.MayHaveRun {
 			t.Errorf("%+v", p)
 		}

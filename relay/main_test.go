@@ -10,7 +10,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -18,26 +17,14 @@ import (
 
 	"github.com/ctwo-go/c2"
 	"github.com/ctwo-go/c2/codec"
+	"github.com/ctwo-go/c2/internal/child"
 	"github.com/ctwo-go/c2/internal/leaktest"
 	"github.com/ctwo-go/c2/internal/relayapi"
 	"github.com/ctwo-go/c2/relay"
 )
 
 func TestMain(m *testing.M) {
-	if address := os.Getenv(childAddress); address != "" {
-		if err := runChild(address); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	if dir := os.Getenv(childRelay); dir != "" {
-		if err := runRelay(dir); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
+	child.Roles{"server": runServer, "relay": runRelay}.Play()
 	leaktest.Main(m)
 }
 

@@ -1,7 +1,6 @@
 package relay_test
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -18,19 +16,17 @@ import (
 	"time"
 
 	"github.com/ctwo-go/c2/codec"
+	"github.com/ctwo-go/c2/internal/child"
 	"github.com/ctwo-go/c2/internal/leaktest"
 	"github.com/ctwo-go/c2/relay"
 )
 
-// childRelay is the directory of sockets of the relay that this program, started again, is to be.
-const childRelay = "C2_RELAY_TEST_RELAY"
-
 // giant is a body as large as a relay's own memory must not be.
 const giant = 1 << 30
 
-// runRelay is a relay until its input ends. It prints its URL first.
-func runRelay(dir string) error {
-	r, err := relay.New(relay.Config{SocketDirs: []string{dir}, MaxBody: giant + 1<<20})
+// runRelay is a relay for a directory of sockets. It prints its URL.
+func runRelay(args []string) error {
+	r, err := relay.New(relay.Config{SocketDirs: args, MaxBody: giant + 1<<20})
 	if err != nil {
 		return err
 	}
@@ -39,8 +35,9 @@ func runRelay(dir string) error {
 		return err
 	}
 	go func() { _ = r.Serve(ln) }()
+	ended := child.UntilInputEnds()
 	fmt.Println("http://" + ln.Addr().String())
-	_, _ = io.Copy(io.Discard, os.Stdin)
+	<-ended.Done()
 	return r.Shutdown(context.Background())
 }
 
@@ -104,26 +101,8 @@ func available(t testing.TB) int64 {
 // startRelay starts a relay in a process of its own.
 func startRelay(t testing.TB, dir string) (url string, pid int) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childRelay+"="+dir)
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { in.Close(); _ = cmd.Wait() })
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.TrimSpace(line), cmd.Process.Pid
+	p := child.Start(t, "relay", dir)
+	return p.Line(t), p.Process.Pid
 }
 
 // The relay's memory does not grow with the bodies that it passes on.
@@ -139,7 +118,7 @@ func TestMemoryOfGiantBodies(t *testing.T) {
 		dir := t.TempDir()
 		url, pid := startRelay(t, dir)
 		h := &host{t: t, dir: dir, url: url, http: &http.Client{Transport: &http.Transport{}}}
-		c := startChild(t, "ipc://"+filepath.Join(dir, "s.sock"), "C2_IPC_SHM="+shm, "C2_MAX_PAYLOAD=4294967296")
+		c := startServer(t, "ipc://"+filepath.Join(dir, "s.sock"), "C2_IPC_SHM="+shm, "C2_MAX_PAYLOAD=4294967296")
 		body, err := json.Marshal(c.said)
 		if err != nil {
 			t.Fatal(err)
@@ -158,7 +137,7 @@ func TestMemoryOfGiantBodies(t *testing.T) {
 			}
 		}
 		h.http.CloseIdleConnections()
-		c.kill()
+		c.Kill()
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ctwo-go/c2"
+	"github.com/ctwo-go/c2/internal/child"
 )
 
 // Echo is the contract of the benchmarks.
@@ -35,7 +36,7 @@ func echoServer(args []string) error {
 	if err := c2.Register[Echo]("echo", &echo{}, c2.On(node)); err != nil {
 		return err
 	}
-	<-untilStdinEnds().Done()
+	<-child.UntilInputEnds().Done()
 	return node.Shutdown(context.Background())
 }
 
@@ -63,7 +64,7 @@ func rawServer(args []string) error {
 			}()
 		}
 	}()
-	<-untilStdinEnds().Done()
+	<-child.UntilInputEnds().Done()
 	return l.Close()
 }
 
@@ -82,7 +83,7 @@ func writeAll(c io.Reader, buf []byte) (int, error) { return c.(net.Conn).Write(
 func connectRaw(b *testing.B, size int) func() error {
 	b.Helper()
 	path := b.TempDir() + "/raw.sock"
-	start(b, "raw", path, strconv.Itoa(size))
+	child.Start(b, "raw", path, strconv.Itoa(size))
 	c, err := net.Dial("unix", path)
 	if err != nil {
 		b.Fatal(err)
@@ -180,7 +181,7 @@ func median(d []time.Duration) time.Duration {
 func connectEcho(b *testing.B) Echo {
 	b.Helper()
 	address := "ipc://" + b.TempDir() + "/echo.sock"
-	start(b, "echo", address)
+	child.Start(b, "echo", address)
 	e, err := c2.Connect[Echo](b.Context(), "echo", c2.At(address), c2.On(newNode(b)))
 	if err != nil {
 		b.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ctwo-go/c2"
+	"github.com/ctwo-go/c2/internal/child"
 )
 
 // crowdCaller is a child that calls the Echo at the address that is its first argument, polling for as long as the second one
@@ -29,7 +30,7 @@ func crowdCaller(args []string) error {
 	}
 	data := make([]byte, 64)
 	calls, begin := 0, time.Now()
-	for ctx := untilStdinEnds(); ctx.Err() == nil; calls++ {
+	for ctx := child.UntilInputEnds(); ctx.Err() == nil; calls++ {
 		if _, err := e.Echo(ctx, data); err != nil && ctx.Err() == nil {
 			return err
 		}
@@ -45,7 +46,7 @@ func BenchmarkCrowd(b *testing.B) {
 	for _, poll := range []string{ipcDefault, "0s"} {
 		servers[poll] = "ipc://" + b.TempDir() + "/echo.sock"
 		b.Setenv("C2_IPC_POLL", poll)
-		start(b, "echo", servers[poll])
+		child.Start(b, "echo", servers[poll])
 	}
 	var with, without float64
 	for b.Loop() {
@@ -63,19 +64,19 @@ const ipcDefault = "150us"
 // callsOfMany is how many calls a second eight processes make in half a second.
 func callsOfMany(b *testing.B, address, poll string) (rate float64) {
 	b.Helper()
-	var callers []*child
+	var callers []*child.Program
 	for range 8 {
-		callers = append(callers, start(b, "crowd", address, poll))
+		callers = append(callers, child.Start(b, "crowd", address, poll))
 	}
 	time.Sleep(500 * time.Millisecond)
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	for _, c := range callers {
 		wg.Go(func() {
-			c.stdin.Close()
+			c.In.Close()
 			var r float64
-			_, err := fmt.Fscan(c.out, &r)
-			io.Copy(io.Discard, c.out)
+			_, err := fmt.Fscan(c.Out, &r)
+			io.Copy(io.Discard, c.Out)
 			if waitErr := c.Wait(); err == nil {
 				err = waitErr
 			}

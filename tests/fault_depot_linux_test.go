@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/ctwo-go/c2"
+	"github.com/ctwo-go/c2/internal/child"
 	"github.com/ctwo-go/c2/ipc"
 )
 
@@ -107,12 +108,12 @@ func intact(goods []byte, seed uint64) bool {
 }
 
 // The roles of these tests' children. Each takes a depotSetup.
-var _ = addRoles(map[string]func(args []string) error{
+var _ = addRoles(child.Roles{
 	"depot":        depotRole(depotServer),
 	"depot-trader": depotRole(depotTrader),
 	"depot-hoard":  depotRole(depotHoarder),
 	"depot-crowd":  depotRole(depotCrowd),
-	"idle":         func([]string) error { <-untilStdinEnds().Done(); return nil },
+	"idle":         func([]string) error { <-child.UntilInputEnds().Done(); return nil },
 })
 
 // depotSetup says what a child is to be.
@@ -177,19 +178,19 @@ func depotServer(s depotSetup) error {
 	if err := hostDepot(node, func() {}); err != nil {
 		return err
 	}
-	<-untilStdinEnds().Done()
+	<-child.UntilInputEnds().Done()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	return node.Shutdown(ctx)
 }
 
 // startDepot starts a child that hosts a depot, and gives its address.
-func startDepot(t *testing.T, s depotSetup) (*child, string) {
+func startDepot(t *testing.T, s depotSetup) (*child.Program, string) {
 	t.Helper()
 	if s.Address == "" {
 		s.Address = "ipc://" + t.TempDir() + "/depot.sock"
 	}
-	return start(t, "depot", s.String()), s.Address
+	return child.Start(t, "depot", s.String()), s.Address
 }
 
 // connectDepot connects to a depot by a node of its own.
@@ -329,7 +330,7 @@ func depotTrader(s depotSetup) error {
 	if err != nil {
 		return err
 	}
-	ctx := untilStdinEnds()
+	ctx := child.UntilInputEnds()
 	errs := make(chan error)
 	for i := range traders {
 		go func() { errs <- trade(ctx, d, seeded(os.Getpid()+i), func() {}) }()

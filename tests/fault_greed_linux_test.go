@@ -12,6 +12,7 @@ import (
 
 	"github.com/ctwo-go/c2"
 	"github.com/ctwo-go/c2/internal/await"
+	"github.com/ctwo-go/c2/internal/child"
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
@@ -25,7 +26,7 @@ func depotHoarder(s depotSetup) error {
 	if err != nil {
 		return err
 	}
-	ended := untilStdinEnds()
+	ended := child.UntilInputEnds()
 	ctx, held := c2.Hold(context.Background())
 	defer held.Release()
 	fetch := d.Fetch
@@ -70,11 +71,11 @@ func faultGreed(t *testing.T, hoarders int, hoarder depotSetup) {
 	memory := c2.MemoryConfig{ConnBytes: connBytes, MaxBytes: 2 * connBytes, SpillBytes: -1, Wait: wait}
 	_, hoarder.Address = startDepot(t, depotSetup{Memory: memory})
 	d, _ := connectDepot(t, hoarder.Address, c2.MemoryConfig{})
-	var greedy []*child
+	var greedy []*child.Program
 	for range hoarders {
-		c := start(t, "depot-hoard", hoarder.String())
+		c := child.Start(t, "depot-hoard", hoarder.String())
 		// Where several have all the memory of the server, none of them has what it may have.
-		if line := c.line(t); line != "busy" && (line != "full" || hoarders == 1) {
+		if line := c.Line(t); line != "busy" && (line != "full" || hoarders == 1) {
 			t.Fatalf("the hoarder says %q", line)
 		}
 		greedy = append(greedy, c)
@@ -92,7 +93,7 @@ func faultGreed(t *testing.T, hoarders int, hoarder depotSetup) {
 	}
 	t.Logf("the longest of 100 calls took %v", longest)
 	for _, c := range greedy {
-		c.stop(t)
+		c.Stop(t)
 	}
 	await.True(t, "the server has all its memory back", func() bool {
 		stats, err := d.Memory(t.Context())
@@ -107,7 +108,7 @@ const (
 
 // depotCrowd is many clients, each of which holds a little and asks for more.
 func depotCrowd(s depotSetup) error {
-	ended := untilStdinEnds()
+	ended := child.UntilInputEnds()
 	errs := make([]error, s.Count)
 	var wg sync.WaitGroup
 	for i := range errs {
@@ -161,10 +162,10 @@ func TestFaultCrowd(t *testing.T) {
 	if err := hostDepot(node, func() {}); err != nil {
 		t.Fatal(err)
 	}
-	clients := start(t, "depot-crowd", depotSetup{Address: node.Address(), Count: crowd}.String())
+	clients := child.Start(t, "depot-crowd", depotSetup{Address: node.Address(), Count: crowd}.String())
 	refused := 0
 	for range crowd {
-		if line := clients.line(t); line != "served" {
+		if line := clients.Line(t); line != "served" {
 			if refused++; refused <= 3 {
 				t.Error(line)
 			}
@@ -176,9 +177,9 @@ func TestFaultCrowd(t *testing.T) {
 	stats := node.MemoryStats()
 	t.Logf("%d of %d clients were refused; they hold %d bytes in memory of %d", refused, crowd, stats.Lent, stats.Bytes)
 	if refused == 0 {
-		clients.stop(t)
+		clients.Stop(t)
 	} else {
-		clients.kill()
+		clients.Kill()
 	}
 	await.True(t, "the server has all its memory back", func() bool { return node.MemoryStats().Bytes == 0 })
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/ctwo-go/c2"
 	"github.com/ctwo-go/c2/internal/await"
+	"github.com/ctwo-go/c2/internal/child"
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
@@ -74,7 +75,7 @@ func faultClientKilled(t *testing.T, memory c2.MemoryConfig) {
 	most := base.Lent
 	for round := range killRounds() {
 		rng := seeded(round)
-		victim := start(t, "depot-trader", depotSetup{Address: server.Address(), Memory: memory}.String())
+		victim := child.Start(t, "depot-trader", depotSetup{Address: server.Address(), Memory: memory}.String())
 		for until := calls.Load() + rng.Int64N(60); calls.Load() <= until; {
 			<-called
 		}
@@ -87,7 +88,7 @@ func faultClientKilled(t *testing.T, memory c2.MemoryConfig) {
 			await.True(t, "the client has something in its hands", holds)
 		}
 		killed := time.Now()
-		victim.kill()
+		victim.Kill()
 		await.True(t, "the server knows", func() bool { return server.MemoryStats().Connections == 1 })
 		slowest = max(slowest, time.Since(killed))
 		trip()
@@ -122,7 +123,7 @@ func faultServerKilled(t *testing.T, memory c2.MemoryConfig) {
 	setup := depotSetup{Address: "ipc://" + dir + "/depot.sock", Memory: memory}
 	server, _ := startDepot(t, setup)
 	d, client := connectDepot(t, setup.Address, setup.Memory)
-	server.kill()
+	server.Kill()
 	await.True(t, "the client knows", func() bool { return client.MemoryStats().Connections == 0 })
 	names := named(t, "/dev/shm", spill, dir)
 	before := footprintOf(t, os.Getpid())
@@ -154,7 +155,7 @@ func faultServerKilled(t *testing.T, memory c2.MemoryConfig) {
 		if memory.Inline == 0 && !holds() { // not at random then, the first time
 			await.True(t, "the server has something in its hands", holds)
 		}
-		server.kill()
+		server.Kill()
 		killed := time.Now()
 		for range traders {
 			if err := <-errs; !errors.Is(err, c2.ErrUnavailable) {
@@ -186,7 +187,7 @@ func faultServerKilled(t *testing.T, memory c2.MemoryConfig) {
 	t.Logf("killed with up to %d bytes lent; calls had ended after %v at most, all was back after %v", most, slowest, longest)
 }
 
-var _ = addRoles(map[string]func(args []string) error{"store-keeper": storeKeeper})
+var _ = addRoles(child.Roles{"store-keeper": storeKeeper})
 
 // storeKeeper has a store keep memory of this process, until that ends.
 func storeKeeper(args []string) error {
@@ -197,7 +198,7 @@ func storeKeeper(args []string) error {
 	if err := s.Keep(context.Background(), newCloud(keptPoints)); err != nil {
 		return err
 	}
-	<-untilStdinEnds().Done()
+	<-child.UntilInputEnds().Done()
 	return nil
 }
 
@@ -219,8 +220,8 @@ func TestFaultKeptOfKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := footprintOf(t, os.Getpid())
-	client := start(t, "store-keeper", server.Address())
-	client.kill()
+	client := child.Start(t, "store-keeper", server.Address())
+	client.Kill()
 	await.True(t, "the server knows of the client's end", func() bool { return server.MemoryStats().Connections == 1 })
 	if kept := server.HoldStats(); kept.ActiveHolds != 1 || kept.HeldBytes < 8*keptPoints || footprintOf(t, os.Getpid()).within(before) {
 		t.Errorf("the server keeps nothing of the client's memory, so this test shows nothing: %+v", kept)
@@ -296,7 +297,7 @@ func TestFaultClientStopped(t *testing.T) {
 		t.Fatal(err)
 	}
 	healthy, _ := connectDepot(t, server.Address(), tradeMemory(spill))
-	client := start(t, "depot-trader", depotSetup{Address: server.Address(), Memory: tradeMemory(spill)}.String())
+	client := child.Start(t, "depot-trader", depotSetup{Address: server.Address(), Memory: tradeMemory(spill)}.String())
 	for range 5 {
 		for range 20 {
 			<-called
@@ -314,7 +315,7 @@ func TestFaultClientStopped(t *testing.T) {
 		signalTo(t, client, syscall.SIGCONT)
 		<-called
 	}
-	client.stop(t) // which fails if any of its calls did
+	client.Stop(t) // which fails if any of its calls did
 	await.True(t, "nothing is lent any more", func() bool {
 		stats := server.MemoryStats()
 		return stats.LentBlocks == 0 && stats.Connections == 1
@@ -340,11 +341,11 @@ func TestFaultInheritance(t *testing.T) {
 		}()
 	}
 	for range killRounds() {
-		c := start(t, "idle")
+		c := child.Start(t, "idle")
 		for fd, target := range sharedDescriptors(t, c.Process.Pid, spill) {
 			t.Errorf("a process that was started has %s as %d", target, fd)
 		}
-		c.stop(t)
+		c.Stop(t)
 	}
 	// A segment's descriptor is open for as long as it takes to map it, so how often one is seen is chance: look on until
 	// some were.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/ctwo-go/c2"
 	"github.com/ctwo-go/c2/internal/await"
+	"github.com/ctwo-go/c2/internal/child"
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
@@ -73,13 +74,13 @@ func withFullDevShm() error {
 // skipUnless skips the test if a process can't be made to lack that here.
 func skipUnless(t *testing.T, fault string) {
 	t.Helper()
-	lacking := start(t, "lacking", depotSetup{Fault: fault}.String())
-	if line := lacking.line(t); line != "so it does" {
+	lacking := child.Start(t, "lacking", depotSetup{Fault: fault}.String())
+	if line := lacking.Line(t); line != "so it does" {
 		t.Skipf("no process can be made to lack %s here: %s", fault, line)
 	}
 }
 
-var _ = addRoles(map[string]func(args []string) error{"lacking": depotLacking})
+var _ = addRoles(child.Roles{"lacking": depotLacking})
 
 // depotLacking tells what comes of a fault.
 func depotLacking(args []string) error {
@@ -260,14 +261,14 @@ func faultLacking(t *testing.T, fault string) {
 		if err := hostDepot(node, func() {}); err != nil {
 			t.Fatal(err)
 		}
-		client := start(t, "depot-caller", depotSetup{Address: node.Address(), Fault: fault, Memory: memory}.String())
-		for line := client.line(t); line != "done"; line = client.line(t) {
+		client := child.Start(t, "depot-caller", depotSetup{Address: node.Address(), Fault: fault, Memory: memory}.String())
+		for line := client.Line(t); line != "done"; line = client.Line(t) {
 			t.Error(line)
 		}
 		if stats := node.MemoryStats(); fault != "mappings" && stats.Dedicated == 0 || fault == "mappings" && stats.Chunks == 0 {
 			t.Errorf("to a client without %s the server sends %+v", fault, stats)
 		}
-		client.stop(t)
+		client.Stop(t)
 		await.True(t, "the server has its memory back", func() bool {
 			stats := node.MemoryStats()
 			return stats.Connections == 0 && stats.Lent+stats.Bytes == 0
@@ -283,7 +284,7 @@ func afterOneLoss(t *testing.T, err error) {
 	}
 }
 
-var _ = addRoles(map[string]func(args []string) error{"depot-caller": depotRole(depotCaller)})
+var _ = addRoles(child.Roles{"depot-caller": depotRole(depotCaller)})
 
 // depotCaller makes one call of each size in each direction, and prints what goes wrong.
 func depotCaller(s depotSetup) error {
@@ -291,7 +292,7 @@ func depotCaller(s depotSetup) error {
 	if err != nil {
 		return err
 	}
-	ended := untilStdinEnds()
+	ended := child.UntilInputEnds()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	const n = 20 << 10
@@ -373,8 +374,8 @@ func TestFaultDevShmFull(t *testing.T) {
 	skipUnless(t, "dev-shm")
 	leaktest.Check(t)
 	_, address := startDepot(t, depotSetup{Fault: "dev-shm"})
-	client := start(t, "depot-caller", depotSetup{Address: address, Fault: "dev-shm"}.String())
-	for line := client.line(t); line != "done"; line = client.line(t) {
+	client := child.Start(t, "depot-caller", depotSetup{Address: address, Fault: "dev-shm"}.String())
+	for line := client.Line(t); line != "done"; line = client.Line(t) {
 		t.Error(line)
 	}
 	d, _ := connectDepot(t, address, c2.MemoryConfig{})
@@ -474,7 +475,7 @@ func TestFaultFullDisk(t *testing.T) {
 	if found := named(t, dir); len(found) > 0 {
 		t.Errorf("left behind: %v", found)
 	}
-	server.kill()
+	server.Kill()
 	if now := free(); now != before {
 		t.Errorf("%d blocks of the disk are free after the server's end, %d were before", now, before)
 	}

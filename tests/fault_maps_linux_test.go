@@ -12,6 +12,7 @@ import (
 
 	"github.com/ctwo-go/c2"
 	"github.com/ctwo-go/c2/internal/await"
+	"github.com/ctwo-go/c2/internal/child"
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
@@ -47,7 +48,7 @@ func TestFaultManyMappings(t *testing.T) {
 	if conns > most {
 		t.Skipf("%d connections would be needed where a process may have %d mappings", conns, limit)
 	}
-	faultMappings(t, conns, perConnection, int64(os.Getpagesize()), func(server *child) {
+	faultMappings(t, conns, perConnection, int64(os.Getpagesize()), func(server *child.Program) {
 		maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", server.Process.Pid))
 		if err != nil {
 			t.Fatal(err)
@@ -60,15 +61,15 @@ func TestFaultManyMappings(t *testing.T) {
 
 // TestFaultManyAddresses passes files of 1 TiB without any pages, more than can be addressed.
 func TestFaultManyAddresses(t *testing.T) {
-	faultMappings(t, 40, 1, 1<<40, func(*child) {})
+	faultMappings(t, 40, 1, 1<<40, func(*child.Program) {})
 }
 
 // faultMappings passes files of the given size on so many connections: a server refuses some in the end, and serves others,
 // and when they are gone it has room again.
-func faultMappings(t *testing.T, conns, perConnection int, size int64, check func(*child)) {
+func faultMappings(t *testing.T, conns, perConnection int, size int64, check func(*child.Program)) {
 	leaktest.Check(t)
 	address := "ipc://" + t.TempDir() + "/suite.sock"
-	server := start(t, "suite", address)
+	server := child.Start(t, "suite", address)
 	fd := hollow(t, size)
 	var all []*wireMemory
 	for range conns {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ctwo-go/c2"
 	"github.com/ctwo-go/c2/internal/await"
+	"github.com/ctwo-go/c2/internal/child"
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
@@ -63,7 +64,7 @@ func quietly(t *testing.T, most time.Duration, pids ...int) {
 	t.Errorf("in none of %d seconds all were quiet; in the last one they used %v of processor time", seconds, used)
 }
 
-var _ = addRoles(map[string]func(args []string) error{"depot-idlers": depotRole(depotIdlers)})
+var _ = addRoles(child.Roles{"depot-idlers": depotRole(depotIdlers)})
 
 // depotIdlers has connections of which each has been used.
 func depotIdlers(s depotSetup) error {
@@ -78,7 +79,7 @@ func depotIdlers(s depotSetup) error {
 			}
 		}
 	}
-	<-untilStdinEnds().Done()
+	<-child.UntilInputEnds().Done()
 	return nil
 }
 
@@ -86,7 +87,7 @@ func depotIdlers(s depotSetup) error {
 func TestIdleConnections(t *testing.T) {
 	leaktest.Check(t)
 	server, address := startDepot(t, depotSetup{})
-	client := start(t, "depot-idlers", depotSetup{Address: address, Count: 10}.String())
+	client := child.Start(t, "depot-idlers", depotSetup{Address: address, Count: 10}.String())
 	quietly(t, 5*time.Millisecond, server.Process.Pid, client.Process.Pid)
 }
 
@@ -147,7 +148,7 @@ func TestFaultClientStoppedStreaming(t *testing.T) {
 		t.Fatal(err)
 	}
 	healthy, _ := connectDepot(t, server.Address(), memory)
-	client := start(t, "depot-trader", depotSetup{Address: server.Address(), Memory: memory}.String())
+	client := child.Start(t, "depot-trader", depotSetup{Address: server.Address(), Memory: memory}.String())
 	for range 20 {
 		<-called
 	}
@@ -166,6 +167,6 @@ func TestFaultClientStoppedStreaming(t *testing.T) {
 	for range 20 {
 		<-called
 	}
-	client.stop(t) // which fails if any of its calls did
+	client.Stop(t) // which fails if any of its calls did
 	await.True(t, "the client's connection is gone", func() bool { return server.MemoryStats().Connections == 1 })
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/ctwo-go/c2"
 	"github.com/ctwo-go/c2/codec"
 	"github.com/ctwo-go/c2/internal/await"
+	"github.com/ctwo-go/c2/internal/child"
 	"github.com/ctwo-go/c2/internal/leaktest"
 	"github.com/ctwo-go/c2/ipc"
 )
@@ -668,7 +669,7 @@ func TestLeakedHold(t *testing.T) {
 // TestHoldOutlives reads what is held after the server was killed.
 func TestHoldOutlives(t *testing.T) {
 	address := "ipc://" + t.TempDir() + "/suite.sock"
-	server := start(t, "suite", address)
+	server := child.Start(t, "suite", address)
 	s, err := c2.Connect[Store](t.Context(), "store", c2.On(newNode(t)), c2.At(address))
 	if err != nil {
 		t.Fatal(err)
@@ -679,7 +680,7 @@ func TestHoldOutlives(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server.kill()
+	server.Kill()
 	if _, err := s.Kept(t.Context()); !errors.Is(err, c2.ErrUnavailable) {
 		t.Errorf("a call to a server that was killed: %v", err)
 	}

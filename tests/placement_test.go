@@ -18,6 +18,7 @@ import (
 	"github.com/ctwo-go/c2"
 	"github.com/ctwo-go/c2/gossip"
 	"github.com/ctwo-go/c2/internal/await"
+	"github.com/ctwo-go/c2/internal/child"
 	"github.com/ctwo-go/c2/internal/leaktest"
 	"github.com/ctwo-go/c2/relay"
 )
@@ -55,7 +56,7 @@ var placements = []struct {
 	{"mesh", func(t *testing.T) (*c2.Node, string) { return hostByRelay(t, relay.Config{}, 2) }},
 	{"two processes", func(t *testing.T) (*c2.Node, string) {
 		address := "ipc://" + t.TempDir() + "/suite.sock"
-		start(t, "suite", address)
+		child.Start(t, "suite", address)
 		return newNode(t), address
 	}},
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"os/exec"
 	"strings"
@@ -17,21 +16,17 @@ import (
 
 	"github.com/ctwo-go/c2"
 	"github.com/ctwo-go/c2/internal/await"
+	"github.com/ctwo-go/c2/internal/child"
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
 // The roles of these tests' children.
-var _ = addRoles(map[string]func(args []string) error{
+var _ = addRoles(child.Roles{
 	"valve":    valveServer,
 	"caller":   valveCaller,
 	"adders":   valveAdders,
 	"stranger": valveStranger,
 })
-
-func addRoles(more map[string]func(args []string) error) bool {
-	maps.Copy(roles, more)
-	return true
-}
 
 // Valve is the contract of a resource that can keep its callers waiting.
 type Valve interface {
@@ -86,7 +81,7 @@ func valveServer(args []string) error {
 		if err := c2.Register[Valve]("valve", v); err != nil {
 			fmt.Println(err)
 		}
-		<-untilStdinEnds().Done()
+		<-child.UntilInputEnds().Done()
 		close(opened)
 	}()
 	return c2.Serve(context.Background())
@@ -114,18 +109,18 @@ func connectValve(t *testing.T, address string) Valve {
 }
 
 // waitAtValve starts a call that the child says has come.
-func waitAtValve(t *testing.T, c *child, v Valve) (end <-chan error) {
+func waitAtValve(t *testing.T, c *child.Program, v Valve) (end <-chan error) {
 	t.Helper()
 	ch := make(chan error, 1)
 	ctx := t.Context()
 	go func() { ch <- v.Wait(ctx) }()
-	if line := c.line(t); line != "entered" {
+	if line := c.Line(t); line != "entered" {
 		t.Fatalf("the valve said %q", line)
 	}
 	return ch
 }
 
-func signalTo(t *testing.T, c *child, s syscall.Signal) {
+func signalTo(t *testing.T, c *child.Program, s syscall.Signal) {
 	t.Helper()
 	if err := c.Process.Signal(s); err != nil {
 		t.Fatal(err)
@@ -142,7 +137,7 @@ func TestServeEndsBySignal(t *testing.T) {
 		t.Run(s.String(), func(t *testing.T) {
 			leaktest.Check(t)
 			address := "ipc://" + t.TempDir() + "/v.sock"
-			c := start(t, "valve", address)
+			c := child.Start(t, "valve", address)
 			v := connectValve(t, address)
 			end := waitAtValve(t, c, v)
 			signalTo(t, c, s)
@@ -156,7 +151,7 @@ func TestServeEndsBySignal(t *testing.T) {
 				t.Fatalf("the call in flight was not waited for: %v", err)
 			default:
 			}
-			c.stop(t) // opens the valve, and wants exit status 0
+			c.Stop(t) // opens the valve, and wants exit status 0
 			if err := <-end; err != nil {
 				t.Errorf("the call in flight: %v", err)
 			}
@@ -167,7 +162,7 @@ func TestServeEndsBySignal(t *testing.T) {
 func TestSecondSignalEndsAtOnce(t *testing.T) {
 	leaktest.Check(t)
 	address := "ipc://" + t.TempDir() + "/v.sock"
-	c := start(t, "valve", address)
+	c := child.Start(t, "valve", address)
 	end := waitAtValve(t, c, connectValve(t, address))
 	signalTo(t, c, syscall.SIGTERM)
 	untilGone(t, address)
@@ -192,11 +187,11 @@ func outcomeUnknown(t *testing.T, err error) {
 func TestServerKilled(t *testing.T) {
 	leaktest.Check(t)
 	address := "ipc://" + t.TempDir() + "/v.sock"
-	first := start(t, "valve", address)
+	first := child.Start(t, "valve", address)
 	v := connectValve(t, address)
 	end := waitAtValve(t, first, v)
 	killed := time.Now()
-	first.kill()
+	first.Kill()
 	outcomeUnknown(t, <-end)
 	if took := time.Since(killed); took > time.Second {
 		t.Errorf("the call ended %v after its server", took)
@@ -209,7 +204,7 @@ func TestServerKilled(t *testing.T) {
 	if !exists(strings.TrimPrefix(address, "ipc://")) {
 		t.Fatal("the killed server left no socket file, so this test shows nothing")
 	}
-	start(t, "valve", address)
+	child.Start(t, "valve", address)
 	if n, err := v.Add(t.Context(), 1); n != 1 || err != nil {
 		t.Errorf("the same proxy with a new server: %d, %v", n, err)
 	}
@@ -231,9 +226,9 @@ func TestClientKilled(t *testing.T) {
 	}
 	before := descriptors(t, os.Getpid())
 	for range 5 {
-		c := start(t, "caller", server.Address())
+		c := child.Start(t, "caller", server.Address())
 		<-entered
-		c.kill()
+		c.Kill()
 		if err := <-left; !errors.Is(err, context.Canceled) {
 			t.Errorf("the resource's context ended with %v", err)
 		}
@@ -248,17 +243,17 @@ func TestClientKilled(t *testing.T) {
 func TestServerKeepsNoDescriptors(t *testing.T) {
 	leaktest.Check(t)
 	address := "ipc://" + t.TempDir() + "/v.sock"
-	c := start(t, "valve", address)
+	c := child.Start(t, "valve", address)
 	if _, err := connectValve(t, address).Add(t.Context(), 1); err != nil { // which it keeps from then on
 		t.Fatal(err)
 	}
 	before := descriptors(t, c.Process.Pid)
 	for range 10 {
-		caller := start(t, "caller", address)
-		if line := c.line(t); line != "entered" {
+		caller := child.Start(t, "caller", address)
+		if line := c.Line(t); line != "entered" {
 			t.Fatalf("the valve said %q", line)
 		}
-		caller.kill()
+		caller.Kill()
 	}
 	await.True(t, "the server's descriptors are as many as before", func() bool { return descriptors(t, c.Process.Pid) <= before })
 }
@@ -279,7 +274,7 @@ func descriptors(t *testing.T, pid int) int {
 func TestServerStopped(t *testing.T) {
 	leaktest.Check(t)
 	address := "ipc://" + t.TempDir() + "/v.sock"
-	c := start(t, "valve", address)
+	c := child.Start(t, "valve", address)
 	v := connectValve(t, address)
 	if _, err := v.Add(t.Context(), 1); err != nil {
 		t.Fatal(err)
@@ -318,7 +313,7 @@ func TestServerStopped(t *testing.T) {
 }
 
 // stopProcess makes a child stand still, and returns when all of it does.
-func stopProcess(t *testing.T, c *child) {
+func stopProcess(t *testing.T, c *child.Program) {
 	t.Helper()
 	signalTo(t, c, syscall.SIGSTOP)
 	for {
@@ -337,7 +332,7 @@ func stopProcess(t *testing.T, c *child) {
 func TestErrorWithANameThatOnlyTheServerKnows(t *testing.T) {
 	leaktest.Check(t)
 	address := "ipc://" + t.TempDir() + "/v.sock"
-	start(t, "valve", address)
+	child.Start(t, "valve", address)
 	err := connectValve(t, address).Burst(t.Context())
 	if !errors.Is(err, ErrOverdrawn) || errors.Is(err, errPrivate) {
 		t.Errorf("%v: is it ErrOverdrawn: %t, errPrivate: %t", err, errors.Is(err, ErrOverdrawn), errors.Is(err, errPrivate))
@@ -350,9 +345,9 @@ func TestErrorWithANameThatOnlyTheServerKnows(t *testing.T) {
 func TestTwoServersForOneAddress(t *testing.T) {
 	leaktest.Check(t)
 	address := "ipc://" + t.TempDir() + "/v.sock"
-	c := start(t, "valve", address)
-	second := exec.Command(os.Args[0], address)
-	second.Env = append(os.Environ(), childVar+"=suite")
+	c := child.Start(t, "valve", address)
+	second := child.Command("suite", address)
+	second.Stderr = nil
 	out, err := second.CombinedOutput()
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) || exit.ExitCode() != 1 || !strings.Contains(string(out), "another server listens there") {
@@ -362,8 +357,8 @@ func TestTwoServersForOneAddress(t *testing.T) {
 		t.Errorf("the first server: %d, %v", n, err)
 	}
 	signalTo(t, c, syscall.SIGTERM)
-	c.stop(t)
-	start(t, "suite", address)
+	c.Stop(t)
+	child.Start(t, "suite", address)
 }
 
 const (
@@ -374,7 +369,7 @@ const (
 
 // valveAdders is a child with many clients, each with a connection of its own, that start when standard input ends.
 func valveAdders(args []string) error {
-	<-untilStdinEnds().Done()
+	<-child.UntilInputEnds().Done()
 	errs := make([]error, addersEach)
 	var wg sync.WaitGroup
 	for i := range errs {
@@ -408,19 +403,19 @@ func addToValve(address string) error {
 func TestManyClients(t *testing.T) {
 	leaktest.Check(t)
 	address := "ipc://" + t.TempDir() + "/v.sock"
-	start(t, "valve", address)
-	var adders []*child
+	child.Start(t, "valve", address)
+	var adders []*child.Program
 	for range adderProcesses {
-		adders = append(adders, start(t, "adders", address))
+		adders = append(adders, child.Start(t, "adders", address))
 	}
 	for _, c := range adders {
-		c.stdin.Close()
+		c.In.Close()
 	}
 	for _, c := range adders {
-		if line := c.line(t); line != "added: <nil>" {
+		if line := c.Line(t); line != "added: <nil>" {
 			t.Error(line)
 		}
-		c.stop(t)
+		c.Stop(t)
 	}
 	want := adderProcesses * addersEach * additions
 	if n, err := connectValve(t, address).Add(t.Context(), 0); n != want || err != nil {
@@ -460,7 +455,7 @@ func TestOtherUser(t *testing.T) {
 	// By this path the test binary is found whatever the directories are that it lies in.
 	stranger := exec.Command("/proc/self/exe", server.Address())
 	stranger.Dir = dir
-	stranger.Env = append(os.Environ(), childVar+"=stranger")
+	stranger.Env = append(os.Environ(), child.Env("stranger"))
 	stranger.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	out, err := stranger.CombinedOutput()
 	if err != nil {

@@ -23,11 +23,12 @@ import (
 	"github.com/ctwo-go/c2"
 	"github.com/ctwo-go/c2/codec"
 	"github.com/ctwo-go/c2/internal/await"
+	"github.com/ctwo-go/c2/internal/child"
 	"github.com/ctwo-go/c2/relay"
 )
 
 // The programs that these benchmarks compare.
-var _ = addRoles(map[string]func(args []string) error{
+var _ = addRoles(child.Roles{
 	"relay":       relayServer,
 	"bare server": bareServer,
 	"streamer":    bareStreamer,
@@ -88,7 +89,7 @@ func freightServer(args []string) error {
 	if err := c2.Register[Freight]("freight", f, c2.On(node), c2.HoldInput("Take")); err != nil {
 		return err
 	}
-	<-untilStdinEnds().Done()
+	<-child.UntilInputEnds().Done()
 	return node.Shutdown(context.Background())
 }
 
@@ -103,7 +104,7 @@ func relayServer(args []string) error {
 		return err
 	}
 	go r.Serve(ln)
-	<-untilStdinEnds().Done()
+	<-child.UntilInputEnds().Done()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	return r.Shutdown(ctx)
@@ -148,7 +149,7 @@ func serveBare(s *fasthttp.Server, address string) error {
 		return err
 	}
 	go s.Serve(ln)
-	<-untilStdinEnds().Done()
+	<-child.UntilInputEnds().Done()
 	return nil
 }
 
@@ -159,11 +160,11 @@ func startHTTP(b *testing.B) httpBench {
 	b.Helper()
 	dir := b.TempDir()
 	at := httpBench{ipc: "ipc://" + filepath.Join(dir, "freight.sock"), relay: freeAddress(b), proxy: freeAddress(b), server: freeAddress(b), streamer: freeAddress(b)}
-	start(b, "relay", at.relay, dir)
-	start(b, "freight", at.ipc, "http://"+at.relay)
-	start(b, "bare server", at.server)
-	start(b, "bare proxy", at.proxy, at.server)
-	start(b, "streamer", at.streamer)
+	child.Start(b, "relay", at.relay, dir)
+	child.Start(b, "freight", at.ipc, "http://"+at.relay)
+	child.Start(b, "bare server", at.server)
+	child.Start(b, "bare proxy", at.proxy, at.server)
+	child.Start(b, "streamer", at.streamer)
 	await.True(b, "the freight is announced", func() bool {
 		resp, err := http.Get("http://" + at.relay + "/v1/resolve/freight")
 		if err != nil {

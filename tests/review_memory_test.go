@@ -18,6 +18,7 @@ import (
 	"github.com/ctwo-go/c2"
 	"github.com/ctwo-go/c2/codec"
 	"github.com/ctwo-go/c2/internal/await"
+	"github.com/ctwo-go/c2/internal/child"
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
@@ -357,7 +358,7 @@ func memfdMappings(t *testing.T) int {
 func TestLeakedHoldEnds(t *testing.T) {
 	before := memfdMappings(t)
 	address := "ipc://" + t.TempDir() + "/suite.sock"
-	server := start(t, "suite", address)
+	server := child.Start(t, "suite", address)
 	var log syncBuffer
 	s, err := c2.Connect[Store](t.Context(), "store", c2.On(newNode(t, c2.Logger(zerolog.New(&log)))), c2.At(address))
 	if err != nil {
@@ -376,7 +377,7 @@ func TestLeakedHoldEnds(t *testing.T) {
 	if memfdMappings(t) == before {
 		t.Error("the memory of a leaked hold went before its connection")
 	}
-	server.kill()
+	server.Kill()
 	await.True(t, "the memory goes with the connection", func() bool { return memfdMappings(t) == before })
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ctwo-go/c2"
+	"github.com/ctwo-go/c2/internal/child"
 )
 
 // Pipe is the contract of the benchmarks of large payloads.
@@ -35,7 +36,7 @@ func pipeServer(args []string) error {
 	if err := c2.Register[Pipe]("pipe", &pipe{}, c2.On(node), c2.HoldInput("Take", "Mirror")); err != nil {
 		return err
 	}
-	<-untilStdinEnds().Done()
+	<-child.UntilInputEnds().Done()
 	return node.Shutdown(context.Background())
 }
 
@@ -70,7 +71,7 @@ func BenchmarkQuotedSizes(b *testing.B) {
 func connectPipe(b *testing.B) (*c2.Node, Pipe) {
 	b.Helper()
 	address := "ipc://" + b.TempDir() + "/pipe.sock"
-	start(b, "pipe", address)
+	child.Start(b, "pipe", address)
 	node := newNode(b)
 	p, err := c2.Connect[Pipe](b.Context(), "pipe", c2.At(address), c2.On(node))
 	if err != nil {

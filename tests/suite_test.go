@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/ctwo-go/c2"
+	"github.com/ctwo-go/c2/internal/child"
 )
 
 // Lab is the contract of the suite: a method for each behaviour that must be the same wherever the resource is.
@@ -300,7 +301,7 @@ func suiteServer(args []string) error {
 	if err := hostSuite(node); err != nil {
 		return err
 	}
-	<-untilStdinEnds().Done()
+	<-child.UntilInputEnds().Done()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	return node.Shutdown(ctx)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ctwo-go/c2"
 	"github.com/ctwo-go/c2/codec"
+	"github.com/ctwo-go/c2/internal/child"
 )
 
 // Rows is the table of the benchmarks: 28 bytes a row.
@@ -106,7 +107,7 @@ func tablesServer(args []string) error {
 	if err := c2.Register[Tables]("tables", t, c2.On(node)); err != nil {
 		return err
 	}
-	<-untilStdinEnds().Done()
+	<-child.UntilInputEnds().Done()
 	return node.Shutdown(context.Background())
 }
 
@@ -114,7 +115,7 @@ func tablesServer(args []string) error {
 // own. All are taken by turns, so that they see the same machine; medians are reported.
 func BenchmarkTable(b *testing.B) {
 	address := "ipc://" + b.TempDir() + "/tables.sock"
-	start(b, "tables", address)
+	child.Start(b, "tables", address)
 	t, err := c2.Connect[Tables](b.Context(), "tables", c2.At(address), c2.On(newNode(b)))
 	if err != nil {
 		b.Fatal(err)

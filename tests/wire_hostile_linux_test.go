@@ -14,6 +14,7 @@ import (
 
 	"github.com/ctwo-go/c2"
 	"github.com/ctwo-go/c2/internal/await"
+	"github.com/ctwo-go/c2/internal/child"
 	"github.com/ctwo-go/c2/internal/leaktest"
 	"github.com/ctwo-go/c2/ipc"
 )
@@ -121,7 +122,7 @@ func testWireMemorySmallFrames(t *testing.T, greet wireGreet) {
 // against a bound of the node's own, not against what a peer says.
 func TestWireMemoryHugeFile(t *testing.T) {
 	address := "ipc://" + t.TempDir() + "/node.sock"
-	node := start(t, "suite", address)
+	node := child.Start(t, "suite", address)
 	m := greetMemory(t, address, wireChunks|wireShared, wireMaxFrame)
 	lab := m.resolve("lab")
 	fd, err := unix.MemfdCreate("wire", unix.MFD_CLOEXEC)
@@ -143,7 +144,7 @@ func TestWireMemoryHugeFile(t *testing.T) {
 	other := connectWire(t, address)
 	other.greet(wireChunks, wireMaxFrame)
 	other.results(other.resolve("lab").request(t, "Nothing"))
-	node.stop(t)
+	node.Stop(t)
 }
 
 // TestWireMemoryManySegments holds so many results that with a segment for each there would be more than a peer takes: who

@@ -1,8 +1,8 @@
-package tests
+package mesh
 
 import (
 	"encoding/json"
-	"io"
+	"github.com/ctwo-go/c2/internal/child"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -28,8 +28,7 @@ func buildC3(t testing.TB, dir string) string {
 
 // meshProcess is a process that is told what to do.
 type meshProcess struct {
-	*child
-	in io.Writer
+	*child.Program
 }
 
 // ask has a role do something, and returns what it says.
@@ -46,7 +45,7 @@ func (p *meshProcess) tell(t testing.TB, o order) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.in.Write(append(text, '\n')); err != nil {
+	if _, err := p.In.Write(append(text, '\n')); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -54,7 +53,7 @@ func (p *meshProcess) tell(t testing.TB, o order) {
 // hear waits for what a role says to what it was told.
 func (p *meshProcess) hear(t testing.TB) (answer order) {
 	t.Helper()
-	if err := json.Unmarshal([]byte(p.line(t)), &answer); err != nil {
+	if err := json.Unmarshal([]byte(p.Line(t)), &answer); err != nil {
 		t.Fatal(err)
 	}
 	return answer
@@ -63,6 +62,5 @@ func (p *meshProcess) hear(t testing.TB) (answer order) {
 // startObeying starts a child that obeys.
 func startObeying(t testing.TB, role string, args ...string) *meshProcess {
 	t.Helper()
-	c := start(t, role, args...)
-	return &meshProcess{c, c.stdin.(io.Writer)}
+	return &meshProcess{child.Start(t, role, args...)}
 }

@@ -1,4 +1,4 @@
-package tests
+package mesh
 
 import (
 	"fmt"
@@ -80,7 +80,7 @@ func meshDirect(t *testing.T, w *world, laptop *meshHost) {
 	if called < 20 || asked > 10 {
 		t.Error("they did not go to the owner's relay")
 	}
-	c.stop(t)
+	c.Stop(t)
 }
 
 // meshNoWay: where a client can't reach the owner's relay, the one that it asks carries its calls.
@@ -112,7 +112,7 @@ func meshNoWay(t *testing.T, w *world, laptop *meshHost) {
 		if asked = w.wire.packets(laptop.addr, first.addr) - asked; asked < 20 || time.Since(begun) > 3*time.Second {
 			t.Errorf("%s: 20 calls took %v and %d packets to the relay that was asked", how, time.Since(begun), asked)
 		}
-		c.stop(t)
+		c.Stop(t)
 	}
 }
 

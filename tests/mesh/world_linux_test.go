@@ -1,7 +1,6 @@
-package tests
+package mesh
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -19,6 +18,7 @@ import (
 	"time"
 
 	"github.com/ctwo-go/c2/internal/await"
+	"github.com/ctwo-go/c2/internal/child"
 	"github.com/ctwo-go/c2/internal/leaktest"
 	"github.com/ctwo-go/c2/internal/relayapi"
 )
@@ -174,25 +174,16 @@ func (h *meshHost) command(program string, args ...string) *exec.Cmd {
 // launch starts a process on the host, which ends with the test at the latest.
 func (h *meshHost) launch(cmd *exec.Cmd) *meshProcess {
 	h.world.Helper()
-	in, err := cmd.StdinPipe()
-	h.world.must(err)
-	out, err := cmd.StdoutPipe()
-	h.world.must(err)
-	h.world.must(cmd.Start())
-	p := &meshProcess{&child{Cmd: cmd, stdin: in, out: bufio.NewReader(out)}, in}
-	h.world.Cleanup(p.kill)
-	return p
+	return &meshProcess{child.Launch(h.world, cmd)}
 }
 
 // role starts this binary in a role on the host, with more in its environment.
 func (h *meshHost) role(env []string, role string, args ...string) *meshProcess {
 	h.world.Helper()
 	cmd := h.command(os.Args[0], args...)
-	cmd.Env = append(append(cmd.Env, childVar+"="+role), env...)
+	cmd.Env = append(append(cmd.Env, child.Env(role)), env...)
 	p := h.launch(cmd)
-	if line := p.line(h.world); line != "ready" {
-		h.world.Fatalf("%s on host %d said %q", role, h.index, line)
-	}
+	p.Ready(h.world)
 	return p
 }
 
@@ -216,13 +207,13 @@ func (h *meshHost) startRelay(flags ...string) {
 func (h *meshHost) stopRelay() {
 	h.world.Helper()
 	h.world.must(h.relay.Process.Signal(syscall.SIGTERM))
-	h.relay.stop(h.world)
+	h.relay.Stop(h.world)
 	h.relay = nil
 }
 
 // killRelay ends the host's relay at once.
 func (h *meshHost) killRelay() {
-	h.relay.kill()
+	h.relay.Kill()
 	h.relay = nil
 }
 

@@ -1,4 +1,4 @@
-package tests
+package mesh
 
 import (
 	"encoding/base64"

@@ -1,4 +1,4 @@
-package tests
+package mesh
 
 import (
 	"fmt"
@@ -34,7 +34,7 @@ func meshKills(t *testing.T, c3 string) {
 		return w.all(len(others), func(h *meshHost) bool { return h.places("own-2") == "" && h.places("common") != "" && h.alive() == 2 })
 	}
 
-	servers[2].kill()
+	servers[2].Kill()
 	took := w.within(10*time.Second, "the routes of a server that was killed are gone", func() bool {
 		return w.all(relays, func(h *meshHost) bool { return h.places("own-2") == "" })
 	})

@@ -1,4 +1,4 @@
-package tests
+package mesh
 
 import (
 	"bufio"
@@ -18,8 +18,6 @@ import (
 )
 
 // The programs that run on the hosts of a mesh, beside relays.
-
-var _ = addRoles(map[string]func(args []string) error{"mesh-server": meshServer, "mesh-client": meshClient})
 
 // Tally is what servers of a mesh have.
 type Tally interface {

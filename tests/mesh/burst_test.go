@@ -1,4 +1,4 @@
-package tests
+package mesh
 
 import (
 	"bufio"
@@ -18,11 +18,10 @@ import (
 
 	"github.com/ctwo-go/c2"
 	"github.com/ctwo-go/c2/internal/await"
+	"github.com/ctwo-go/c2/internal/child"
 	"github.com/ctwo-go/c2/internal/leaktest"
 	"github.com/ctwo-go/c2/internal/relayapi"
 )
-
-var _ = addRoles(map[string]func(args []string) error{"mesh-crowd": meshCrowd})
 
 // meshCrowd is a child with many servers, each of which has many resources when it is told so.
 func meshCrowd(args []string) error {
@@ -60,7 +59,7 @@ const (
 
 // localRelay is a relay on loopback.
 type localRelay struct {
-	*child
+	*child.Program
 	url  string
 	http *http.Client
 }
@@ -72,19 +71,11 @@ func startLocal(t *testing.T, c3, dir, bind string, flags ...string) *localRelay
 	cmd := exec.Command(c3, append([]string{"relay", "--bind", bind, "--gossip-bind", "127.0.0.1:0"}, flags...)...)
 	cmd.Env = append(os.Environ(), "XDG_RUNTIME_DIR="+dir, "C2_LOG_LEVEL=info", promptRace)
 	cmd.Dir = dir
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
 	log, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	r := &localRelay{child: &child{Cmd: cmd, stdin: stdin}, http: &http.Client{Transport: &http.Transport{}}}
-	t.Cleanup(r.kill)
+	r := &localRelay{Program: child.Launch(t, cmd), http: &http.Client{Transport: &http.Transport{}}}
 	t.Cleanup(r.http.CloseIdleConnections)
 	lines := bufio.NewScanner(log)
 	said := ""
@@ -210,7 +201,7 @@ func TestMeshBurst(t *testing.T) {
 	}
 
 	address := strings.TrimPrefix(m.relays[0].url, "http://")
-	m.relays[0].kill()
+	m.relays[0].Kill()
 	first := startLocal(t, m.c3, m.dir, address, "--relay-id=r0", "--seeds="+m.relays[1].url)
 	m.relays[0] = first
 	took := m.until("the relay that was started anew has all routes", func() bool { return first.routes("r0") == crowdAll })
