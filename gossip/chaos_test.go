@@ -87,7 +87,7 @@ func (c *chaos) round() {
 	}
 	gone.Wait()
 	if cut {
-		await.Nothing(c.t, 30*time.Second, func() string { return c.apart(living[0]) })
+		await.Nothing(c.t, 2*time.Minute, func() string { return c.apart(living[0]) })
 	}
 }
 

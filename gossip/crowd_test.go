@@ -57,7 +57,7 @@ func (c *chaos) cutInHalves() {
 	}
 	c.split(side...)
 	for _, m := range c.living() {
-		await.Nothing(c.t, time.Minute, func() string { return c.apart(m) })
+		await.Nothing(c.t, 2*time.Minute, func() string { return c.apart(m) })
 		mutate(c.t, m.Update, c.rnd)
 	}
 }

@@ -63,12 +63,14 @@ func TestKeysOfTheAbsent(t *testing.T) {
 	await.Nothing(t, 10*time.Second, w.whole)
 	w.kill(down)
 	w.split("cut")
-	await.Nothing(t, 10*time.Second, func() string {
-		if n := others(a.Members()); n != 0 {
-			return fmt.Sprintf("a sees %d others alive", n)
-		}
-		return ""
-	})
+	for _, m := range []*Mesh{a, cut} {
+		await.Nothing(t, 20*time.Second, func() string {
+			if n := others(m.Members()); n != 0 {
+				return fmt.Sprintf("%s sees %d others alive", m.ID(), n)
+			}
+			return ""
+		})
+	}
 	rotate := func(m *Mesh) {
 		t.Helper()
 		if err := errors.Join(m.InstallKey(key(2)), m.UseKey(key(2)), m.RemoveKey(key(1))); err != nil {
