@@ -154,3 +154,31 @@ func TestExpectations(t *testing.T) {
 		t.Errorf("%+v, %v", a, err)
 	}
 }
+
+// A small body that comes unasked, behind a request that is refused, does not take the answer away.
+func TestUnexpectedBodies(t *testing.T) {
+	leaktest.Check(t)
+	h, _, _ := served(t, relay.Config{})
+	for what, header := range map[string]string{
+		"expectation": strings.Replace(post("Add", "Expect: 100-continue\r\nContent-Length: 3\r\n", ""), "/t/", "/none/", 1),
+		"two lengths": post("Add", chunked+"Content-Length: 3\r\n", ""),
+	} {
+		c := h.dial()
+		c.send(header)
+		if _, err := c.r.Peek(1); err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		for range 3 { // each after what came of the one before, which without patience is a reset
+			if _, err := c.Write(bytes.Repeat([]byte(" "), 4096)); err != nil {
+				t.Errorf("%s: %v", what, err)
+			}
+			time.Sleep(time.Millisecond)
+		}
+		if a, err := c.next(); err != nil || a.status/100 != 4 {
+			t.Errorf("%s: %+v, %v", what, a, err)
+		}
+		if _, err := io.ReadAll(c.r); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}

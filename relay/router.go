@@ -40,6 +40,8 @@ func (r *Relay) route(ctx *fasthttp.RequestCtx) {
 	err := checkRequest(&ctx.Request.Header)
 	if err != nil {
 		ctx.SetConnectionClose()
+		c, _ := connOf(ctx.Conn())
+		c.expectMore(true) // where its body ends nobody knows
 	} else {
 		err = at.parse(ctx.Request.Header.RequestURI())
 	}
