@@ -2,8 +2,12 @@ package relay_test
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
+
+	"github.com/rs/zerolog"
 
 	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
@@ -155,9 +159,15 @@ func TestShutdownCutsOff(t *testing.T) {
 // A request that began before the shutdown is told of it.
 func TestRequestsWhileDraining(t *testing.T) {
 	leaktest.Check(t)
-	h, _, value := served(t, relay.Config{})
+	log := new(lines)
+	h, n, value := served(t, relay.Config{Logger: zerolog.New(log)})
+	again, err := json.Marshal(h.announcement(n, 2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	announcing := "POST /v1/routes HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + lengthLine(len(again))
 	var conns []*rawConn
-	for _, text := range []string{"GET /readyz HTTP/1.1\r\nHost: x\r\n", post("Echo", "Content-Length: 8\r\n", "")[:60]} {
+	for _, text := range []string{"GET /readyz HTTP/1.1\r\nHost: x\r\n", post("Echo", "Content-Length: 8\r\n", "")[:60], announcing} {
 		c := h.dial()
 		c.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" + text)
 		c.answer()
@@ -178,9 +188,10 @@ func TestRequestsWhileDraining(t *testing.T) {
 	})
 	conns[0].send("\r\n")
 	conns[1].send(post("Echo", "Content-Length: 8\r\n", `["aGk="]`)[60:])
+	conns[2].send("\r\n" + string(again))
 	for i, c := range conns {
 		if a := c.rest(); len(a) == 1 {
-			h.expectProblem([]string{"/readyz", "a call"}[i], a[0].status, a[0].body, 503, "closed")
+			h.expectProblem([]string{"/readyz", "a call", "an announcement"}[i], a[0].status, a[0].body, 503, "closed")
 		} else {
 			t.Errorf("%d answers", len(a))
 		}
@@ -188,6 +199,9 @@ func TestRequestsWhileDraining(t *testing.T) {
 	busy.rest()
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+	if strings.Contains(log.String(), "warn") { // of what is as it should be
+		t.Error(log)
 	}
 }
 

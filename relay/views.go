@@ -112,7 +112,7 @@ func (r *Relay) serveAnnouncement(ctx *fasthttp.RequestCtx) error {
 	if err != nil {
 		if asError(err).Code != ipc.CodeStale {
 			r.metrics.discarded.Add(1)
-			if r.refusals.news(a.Address, err.Error()) {
+			if !r.draining.Load() && r.refusals.news(a.Address, err.Error()) {
 				r.log.Warn().Str("address", a.Address).Err(err).Msg("announcement refused")
 			}
 		}
