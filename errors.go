@@ -180,15 +180,17 @@ func invalid(faults ...error) error {
 	return newError(CodeInvalid, "%s", strings.Join(lines, "\n"))
 }
 
-// at says where an error happened, unless it knows. A name that no resource can have stays out of the text.
+// at is the error, and says where it happened, unless that is known. A name that no resource can have stays out of the text. It is a
+// copy: all who wait for the same thing share its error.
 func (e *Error) at(resource, method string) *Error {
-	if e.Resource == "" && checkResourceName(resource) == nil {
-		e.Resource = resource
+	placed := *e
+	if placed.Resource == "" && checkResourceName(resource) == nil {
+		placed.Resource = resource
 	}
-	if e.Method == "" {
-		e.Method = method
+	if placed.Method == "" {
+		placed.Method = method
 	}
-	return e
+	return &placed
 }
 
 // callError makes an *Error of anything that went wrong on the way to a resource.

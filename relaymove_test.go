@@ -205,7 +205,7 @@ func TestARelayThatIsNotReached(t *testing.T) {
 	}
 }
 
-// TestManyWhoLookAtOnce are told at once what one of them finds out.
+// TestManyWhoLookAtOnce are told at once what one of them finds out, each of its own call.
 func TestManyWhoLookAtOnce(t *testing.T) {
 	leaktest.Check(t)
 	r, server, client := relayedNodes(t)
@@ -226,14 +226,53 @@ func TestManyWhoLookAtOnce(t *testing.T) {
 		}
 	})
 	var wg sync.WaitGroup
-	for range 100 {
+	for range 50 {
 		wg.Go(func() {
 			_, err := cnt.Value(within(t))
-			wantError(t, err, c2.ErrUnavailable, "down")
+			wantError(t, err, c2.ErrUnavailable, "counter.Value: ", "down")
+		})
+		wg.Go(func() {
+			_, err := cnt.Increment(within(t), 1)
+			wantError(t, err, c2.ErrUnavailable, "counter.Increment: ", "down")
 		})
 	}
 	wg.Wait()
 	if n := asked.Load(); n > 20 {
 		t.Errorf("the relay was asked %d times for 100 calls", n)
 	}
+}
+
+// TestManyWhoFindAnotherContract share what one of them finds out, but each is told of its own call.
+func TestManyWhoFindAnotherContract(t *testing.T) {
+	leaktest.Check(t)
+	r, server, client := relayedNodes(t)
+	register[Counter](t, server, "counter", &counter{})
+	r.awaitRoute("counter")
+	cnt := connect[Counter](t, client, "counter")
+	r.do(func() {
+		r.lie = func(w http.ResponseWriter, req *http.Request) bool {
+			switch {
+			case req.Method == http.MethodPost && req.URL.Path != relayapi.PathRoutes:
+				problem(w, &ipc.Error{Code: ipc.CodeStale, Message: "replaced"})
+			case strings.HasPrefix(req.URL.Path, relayapi.PathResources):
+				time.Sleep(50 * time.Millisecond) // as one that is slow
+				answer(w, map[string]any{"name": "counter", "id": "0000000000000001"})
+			default:
+				return false
+			}
+			return true
+		}
+	})
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() {
+			_, err := cnt.Value(within(t))
+			wantError(t, err, c2.ErrMismatch, "counter.Value: ")
+		})
+		wg.Go(func() {
+			_, err := cnt.Increment(within(t), 1)
+			wantError(t, err, c2.ErrMismatch, "counter.Increment: ")
+		})
+	}
+	wg.Wait()
 }
