@@ -28,9 +28,9 @@ type announcer struct {
 	known       uint64 // the revision that the relay has; 0 if it is not known to have any
 	incarnation string // of the relay, then
 	announced   time.Time
-	pause       time.Duration // before the next attempt, while they fail
-	trouble     string        // what was logged last of failures, until one succeeds
-	refused     map[string]relayapi.Refusal
+	pause       time.Duration     // before the next attempt, while they fail
+	trouble     string            // what was logged last of failures, until one succeeds
+	refused     map[string]string // codes, by name
 }
 
 const (
@@ -142,7 +142,7 @@ func (a *announcer) announce(ctx context.Context, table *resourceTable) error {
 		return err
 	}
 	a.known, a.incarnation = table.revision, answer.Incarnation
-	a.logRefused(answer.Refused)
+	a.logRefused(table, answer.Refused)
 	return nil
 }
 
@@ -168,12 +168,15 @@ func (a *announcer) failed(ctx context.Context, err error) time.Duration {
 	return a.pause
 }
 
-// logRefused logs what the relay did not take, each once.
-func (a *announcer) logRefused(refused []relayapi.Refusal) {
-	now := make(map[string]relayapi.Refusal, len(refused))
+// logRefused logs what the relay did not take of a table, each once.
+func (a *announcer) logRefused(table *resourceTable, refused []relayapi.Refusal) {
+	now := make(map[string]string)
 	for _, r := range refused {
-		now[r.Name] = r
-		if before, ok := a.refused[r.Name]; !ok || before.Code != r.Code {
+		if table.byName[r.Name] == nil {
+			continue // nobody asked it to
+		}
+		now[r.Name] = r.Code
+		if before, ok := a.refused[r.Name]; !ok || before != r.Code {
 			a.node.log.Warn().Str("relay", a.relay.url).Str("resource", r.Name).Str("code", r.Code).Str("why", r.Detail).
 				Msg("the relay does not take a resource")
 		}

@@ -192,6 +192,24 @@ func TestRefusals(t *testing.T) {
 	r.awaitRoute("bad")
 }
 
+// TestRefusalsOfWhatNobodyAnnounced are not logged: a relay could name any number.
+func TestRefusalsOfWhatNobodyAnnounced(t *testing.T) {
+	leaktest.Check(t)
+	r, log := newFakeRelay(t), new(logLines)
+	r.do(func() {
+		r.lie = func(w http.ResponseWriter, req *http.Request) bool {
+			answer(w, relayapi.Acceptance{Refused: []relayapi.Refusal{{Name: "strange", Code: "denied"}, {Name: "own", Code: "denied"}}})
+			return true
+		}
+	})
+	server := newNode(t, c2.RelayURL(r.url()), log.option())
+	register[Counter](t, server, "own", &counter{})
+	eventually(t, "the relay is asked again", func() bool { return r.count("POST", "/v1/routes") > 1 })
+	if own, strange := log.count("does not take a resource", "own"), log.count("strange"); own != 1 || strange != 0 {
+		t.Errorf("%d refusals of its own are logged and %d of others', want 1 and none", own, strange)
+	}
+}
+
 func TestARelayThatWantsAToken(t *testing.T) {
 	leaktest.Check(t)
 	r, log := newFakeRelay(t), new(logLines)
