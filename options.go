@@ -111,7 +111,8 @@ func Polling(d time.Duration) NodeOption {
 // RelayURL is the relay at which the node announces its resources, for callers anywhere, and which [Connect] asks for what
 // this process does not have: http://host:port or https://host:port. Announcing goes on in the background from the first
 // [Register] on: the relay may start later, and may start again. Several, with commas between them, are for Connect as for
-// [Relay]; the node announces at the first one. Environment: C2_RELAY. Default: none, as is the empty string.
+// [Relay]; the node announces at the first one. It is reached without a proxy, whatever HTTP_PROXY says. Environment: C2_RELAY.
+// Default: none, as is the empty string.
 func RelayURL(url string) NodeOption {
 	return nodeOption(func(c *nodeConfig) { c.relay = &url })
 }
