@@ -204,7 +204,7 @@ func TestRefusalsOfWhatNobodyAnnounced(t *testing.T) {
 	})
 	server := newNode(t, c2.RelayURL(r.url()), log.option())
 	register[Counter](t, server, "own", &counter{})
-	eventually(t, "the relay is asked again", func() bool { return r.count("POST", "/v1/routes") > 1 })
+	await.True(t, "the relay is asked again", func() bool { return r.count("POST", "/v1/routes") > 1 })
 	if own, strange := log.count("does not take a resource", "own"), log.count("strange"); own != 1 || strange != 0 {
 		t.Errorf("%d refusals of its own are logged and %d of others', want 1 and none", own, strange)
 	}
