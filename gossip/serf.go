@@ -3,7 +3,6 @@ package gossip
 import (
 	"context"
 	"fmt"
-	"log"
 	"net"
 	"strconv"
 	"strings"
@@ -48,39 +47,18 @@ func nodeName(id string, incarnation uint64) string {
 // startSerf starts serf for a relay.
 func startSerf(ctx context.Context, c *Config, tag Tag) (m *membership, err error) {
 	logger := newBridge(c.Logger)
-	ip, port, err := bindAddress(ctx, c.Bind)
-	if err != nil {
-		return nil, err
-	}
-	transport, port, err := c.listen(ip, port, logger)
-	if err != nil {
-		return nil, fmt.Errorf("gossip: listening for gossip on %s: %w", c.Bind, listenError{err})
-	}
-	defer func() {
-		if err != nil {
-			transport.Shutdown()
-		}
-	}()
-	advertiseIP, advertisePort, err := advertiseAddress(ctx, c.Advertise, port)
-	if err != nil {
-		return nil, err
-	}
-	others, _, err := transport.FinalAdvertiseAddr(advertiseIP, advertisePort)
-	if err == nil && others.IsUnspecified() {
-		err = fmt.Errorf("%s is none", others)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("gossip: which address of this host others reach is not clear; set the advertised one: %w", err)
-	}
 	keyring, err := newKeyring(c.Keys)
 	if err != nil {
+		return nil, err
+	}
+	conf := serfConfig(c.Tuning)
+	if err := c.openTransport(ctx, conf.MemberlistConfig, logger); err != nil {
 		return nil, err
 	}
 	m = &membership{
 		name: nodeName(tag.ID, tag.Incarnation), events: make(chan serf.Event, eventBuffer), latest: new(latestStarts),
 		gate: newGate(c.Limits),
 	}
-	conf := serfConfig(c.Tuning)
 	conf.NodeName = m.name
 	conf.Tags = map[string]string{tagKey: tag.String()}
 	conf.EventCh = m.events
@@ -88,13 +66,8 @@ func startSerf(ctx context.Context, c *Config, tag Tag) (m *membership, err erro
 	conf.ReconnectTimeoutOverride = m.latest
 	conf.Merge = m.gate
 	conf.MemberlistConfig.Keyring = keyring
-	conf.MemberlistConfig.BindAddr, conf.MemberlistConfig.BindPort = ip, port
-	conf.MemberlistConfig.AdvertiseAddr, conf.MemberlistConfig.AdvertisePort = advertiseIP, advertisePort
-	conf.MemberlistConfig.Transport = transport
-	if c.transport != nil {
-		conf.MemberlistConfig.Transport = c.transport(transport)
-	}
 	if m.serf, err = serf.Create(conf); err != nil {
+		conf.MemberlistConfig.Transport.Shutdown()
 		return nil, fmt.Errorf("gossip: %w", err)
 	}
 	return m, nil
@@ -129,50 +102,6 @@ func newKeyring(keys [][]byte) (*memberlist.Keyring, error) {
 		return nil, nil
 	}
 	return memberlist.NewKeyring(keys, keys[0])
-}
-
-// listenFunc listens for gossip on an address, and returns the port.
-type listenFunc func(ip string, port int, log *log.Logger) (memberlist.NodeAwareTransport, int, error)
-
-// listen listens on TCP and UDP. It tries several times where any port will do, as it has to be free for both.
-func listen(ip string, port int, log *log.Logger) (memberlist.NodeAwareTransport, int, error) {
-	c := memberlist.NetTransportConfig{BindAddrs: []string{ip}, BindPort: port, Logger: log}
-	for tries := 1; ; tries++ {
-		t, err := memberlist.NewNetTransport(&c)
-		switch {
-		case err == nil:
-			return t, t.GetAutoBindPort(), nil
-		case port != 0 || tries == 10:
-			return nil, 0, err
-		}
-	}
-}
-
-// bindAddress turns host:port into what memberlist wants: an IP.
-func bindAddress(ctx context.Context, address string) (ip string, port int, err error) {
-	if strings.HasPrefix(address, ":") {
-		address = "0.0.0.0" + address
-	}
-	list, err := lookup(ctx, address)
-	if err != nil {
-		return "", 0, fmt.Errorf("gossip: the address to listen on, %q: want host:port: %w", address, err)
-	}
-	return splitAddress(list[0])
-}
-
-func advertiseAddress(ctx context.Context, address string, bound int) (ip string, port int, err error) {
-	if address == "" {
-		return "", bound, nil
-	}
-	list, err := lookup(ctx, address)
-	if err != nil {
-		return "", 0, fmt.Errorf("gossip: the advertised address %q: want host:port: %w", address, err)
-	}
-	ip, port, err = splitAddress(list[0])
-	if port == 0 {
-		port = bound
-	}
-	return ip, port, err
 }
 
 // nodes returns who is there.
