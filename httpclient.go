@@ -17,7 +17,7 @@ type httpClient struct {
 	token     string
 	closing   context.Context // ends when the node shuts down
 	close     context.CancelFunc
-	links     atomic.Int64 // that may use it
+	users     atomic.Int64 // links that may use it, and requests
 }
 
 const (
@@ -54,12 +54,12 @@ func newHTTPClient(s *settings) *httpClient {
 	return h
 }
 
-// acquire tells that there is a link more.
-func (h *httpClient) acquire() { h.links.Add(1) }
+// acquire tells that there is a link or a request more.
+func (h *httpClient) acquire() { h.users.Add(1) }
 
 // release tells that there is one less. The last one takes the connections with it that are idle.
 func (h *httpClient) release() {
-	if h.links.Add(-1) == 0 {
+	if h.users.Add(-1) == 0 {
 		h.transport.CloseIdleConnections()
 	}
 }
@@ -70,11 +70,13 @@ func (h *httpClient) shutdown() { h.close() }
 // do sends a request once and returns the head of its answer, whose body is to be closed. It ends with the node, too;
 // stop tells that the request is over.
 func (h *httpClient) do(req *http.Request) (resp *http.Response, stop func(), err error) {
+	h.acquire() // the link may be closed meanwhile
 	ctx, cancel := context.WithCancel(req.Context())
 	unhook := context.AfterFunc(h.closing, cancel)
 	stop = func() {
 		unhook()
 		cancel()
+		h.release()
 	}
 	if h.token != "" {
 		req.Header.Set("Authorization", "Bearer "+h.token)

@@ -123,7 +123,11 @@ func (l *link) replace(old, b *binding) error {
 		return connectionClosed()
 	}
 	l.binding.Store(b)
-	if old != nil {
+	switch {
+	case old == nil:
+	case old.endpoint == b.endpoint: // which lasts as long as b does
+		old.endpoint.release()
+	default:
 		old.endpoint.leave()
 	}
 	return nil
