@@ -105,7 +105,7 @@ func ParseProblem(status int, contentType string, body []byte) *Problem {
 	}
 	p = NewProblem(&ipc.Error{Code: c, Message: fmt.Sprintf("status %d, without a word of what is wrong; is there a relay at that URL?", status)})
 	p.Status = status
-	p.MayHaveRun = status/100 == 2 || status/100 == 5
+	p.MayHaveRun = status/100 != 3 && status/100 != 4
 	return p
 }
 

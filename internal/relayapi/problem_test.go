@@ -32,7 +32,7 @@ func TestForeignProblem(t *testing.T) {
 	for status, want := range map[int]ipc.Code{
 		404: ipc.CodeNotFound, 413: ipc.CodeTooLarge, 429: ipc.CodeBusy, 401: ipc.CodeDenied, 403: ipc.CodeDenied,
 		503: ipc.CodeUnavailable, 504: ipc.CodeDeadline, 418: ipc.CodeInternal, 500: ipc.CodeInternal, 204: ipc.CodeInternal,
-		302: ipc.CodeInternal,
+		302: ipc.CodeInternal, 101: ipc.CodeInternal,
 	} {
 		for contentType, body := range map[string]string{
 			"text/html": "<html>", "application/json": `{"code":"unavailable","msg":"upstream"}`, "": "", "application/problem+json": `{"code":`,
