@@ -51,7 +51,7 @@ var worlds atomic.Int32
 // TestMesh has meshes of relays, each with hosts of its own.
 func TestMesh(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes a minute, and network namespaces")
+		t.Skip("takes a minute and a half, and network namespaces")
 	}
 	leaktest.Check(t)
 	c3 := buildC3(t, t.TempDir())
