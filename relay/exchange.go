@@ -236,7 +236,17 @@ func (x *exchange) send(rt *route, m *method) (*ipc.Payload, error) {
 			p, err = rt.server.client.Call(x.callCtx, req)
 		}
 	}
-	return p, x.late(err)
+	return p, x.late(parted(err))
+}
+
+// parted makes the error of a client that the relay has closed what it is to callers: the server is gone, which another candidate
+// may make up for. The call may have found the route just before it went.
+func parted(err error) error {
+	var e *ipc.Error
+	if !errors.As(err, &e) || e.Code != ipc.CodeClosed {
+		return err
+	}
+	return &ipc.Error{Code: ipc.CodeUnavailable, Message: "the connection to the server has ended", MayHaveRun: e.MayHaveRun}
 }
 
 // atOnce is how far apart the relay's and the server's ends of the same time may be.
