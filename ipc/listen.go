@@ -21,7 +21,8 @@ type socketFile struct {
 	info fs.FileInfo // of the file as it was bound
 }
 
-// listen binds address. The file of a server that is dead is replaced, and those that nobody would ever replace are removed; one that is in use is refused with CodeBusy.
+// listen binds address. The file of a server that is dead is replaced, and those that nobody would ever replace are removed; one that
+// is in use is refused with CodeBusy.
 func listen(address string) (*socketFile, error) {
 	path, err := SocketPath(address)
 	if err != nil {

@@ -32,7 +32,7 @@ type otherError struct{ error }
 func (e otherError) Unwrap() error { return e.error }
 
 // exitCode is the code for an error. What is no failure of a call was found fault with before there was one: it is the command line's
-// fault, unless the system or the network had no part in it that may have another end the next time.
+// fault, unless the system or the network had a part in it, which may end otherwise the next time.
 func exitCode(err error) int {
 	var failed *c2.Error
 	switch {
