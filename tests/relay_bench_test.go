@@ -159,7 +159,7 @@ type httpBench struct{ relay, proxy, server, streamer, ipc string }
 func startHTTP(b *testing.B) httpBench {
 	b.Helper()
 	dir := b.TempDir()
-	at := httpBench{ipc: "ipc://" + filepath.Join(dir, "freight.sock"), relay: freeAddress(b), proxy: freeAddress(b), server: freeAddress(b), streamer: freeAddress(b)}
+	at := httpBench{ipc: "ipc://" + filepath.Join(dir, "freight.sock"), relay: child.FreeAddress(b), proxy: child.FreeAddress(b), server: child.FreeAddress(b), streamer: child.FreeAddress(b)}
 	child.Start(b, "relay", at.relay, dir)
 	child.Start(b, "freight", at.ipc, "http://"+at.relay)
 	child.Start(b, "bare server", at.server)
@@ -178,16 +178,6 @@ func startHTTP(b *testing.B) httpBench {
 }
 
 // freeAddress is a port of the loopback that was free just now.
-func freeAddress(b testing.TB) string {
-	b.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
-}
-
 const freightPath = "/v1/resources/freight/"
 
 // BenchmarkRelaySmall compares one caller's small call through the relay with one through a reverse proxy to a server that

@@ -16,6 +16,7 @@ import (
 	"github.com/ctwo-go/c2/cmd/c3/internal/reach"
 	"github.com/ctwo-go/c2/codec"
 	"github.com/ctwo-go/c2/internal/await"
+	"github.com/ctwo-go/c2/internal/child"
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
@@ -126,7 +127,7 @@ func TestSessions(t *testing.T) {
 			env.Setenv("GUARDED", newFakeRelay(t, node, "sesame"))
 			env.Setenv("SOCKETS", dir)
 			for _, name := range []string{"FREE", "FREE2", "FREE3"} {
-				env.Setenv(name, freeAddress(t))
+				env.Setenv(name, child.FreeAddress(t))
 			}
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // each command would take a second longer under the race detector
 			return nil

@@ -1,26 +1,13 @@
 package main
 
 import (
-	"net"
 	"net/http"
 	"regexp"
-	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/ctwo-go/c2/internal/await"
 )
-
-// freeAddress is a port of the loopback that was free just now.
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
-}
 
 // awaitURL waits until a URL is answered with 200.
 func awaitURL(ts *testscript.TestScript, neg bool, args []string) {

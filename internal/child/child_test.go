@@ -3,6 +3,7 @@ package child_test
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -60,5 +61,19 @@ func TestFaults(t *testing.T) {
 	}
 	if cmd := child.Command("echo"); cmd.Path != os.Args[0] && cmd.Args[0] != os.Args[0] {
 		t.Errorf("it runs %v", cmd)
+	}
+}
+
+// TestFreeAddress: what is in use is not free.
+func TestFreeAddress(t *testing.T) {
+	leaktest.Check(t)
+	first := child.FreeAddress(t)
+	l, err := net.Listen("tcp", first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if child.IsFree(first) {
+		t.Errorf("%s is free, and somebody listens there", first)
 	}
 }

@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// Parse returns the URL of a relay in the one form that all who mean that relay write: scheme, host and port, in small letters but for an address's zone.
+// Parse returns the URL of a relay in the one form that all who mean that relay write: scheme, host and port, in small letters but
+// for an address's zone.
 // The error quotes the text, without a password that may be in it, and says what it is to be like; whose URL it is says the caller.
 func Parse(text string) (string, error) {
 	u, err := url.Parse(text)

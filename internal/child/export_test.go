@@ -1,0 +1,4 @@
+package child
+
+// IsFree is for tests.
+var IsFree = isFree
