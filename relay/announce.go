@@ -142,7 +142,7 @@ func (r *Relay) serverOf(a *relayapi.Announcement, address string) (*server, err
 	s := r.servers[a.Instance]
 	switch {
 	case r.draining.Load():
-		return nil, &ipc.Error{Code: ipc.CodeClosed, Message: "the relay is shutting down"}
+		return nil, errDraining
 	case s != nil && s.address == address && !s.gone.Load():
 		return s, nil
 	case s != nil && s.address != address:

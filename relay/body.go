@@ -63,8 +63,7 @@ func tooLarge(limit int64) error {
 // expectBody notes whether the peer may still be sending its request when that is answered, which the body's end undoes.
 func (r *Relay) expectBody(ctx *fasthttp.RequestCtx) {
 	length := ctx.Request.Header.ContentLength()
-	c, _ := connOf(ctx.Conn())
-	c.expectMore(length > prefetched || length == -1)
+	expectMore(ctx.Conn(), length > prefetched || length == -1)
 }
 
 // Read implements [io.Reader]. The error at a body's proper end is io.EOF.
@@ -80,8 +79,7 @@ func (b *body) Read(p []byte) (int, error) {
 		return 0, tooLarge(b.limit)
 	}
 	if err = b.explain(err); err == io.EOF || b.got == b.length {
-		c, _ := connOf(b.conn)
-		c.expectMore(false)
+		expectMore(b.conn, false)
 	}
 	return n, err
 }

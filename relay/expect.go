@@ -29,8 +29,7 @@ func (r *Relay) serveExpectation(ctx *fasthttp.RequestCtx) (status int) {
 	}
 	r.guard.allow(ctx)
 	r.writeProblem(ctx, err, at.name, at.method)
-	c, _ := connOf(ctx.Conn())
-	c.expectMore(true) // some send it unasked, after a while
+	expectMore(ctx.Conn(), true) // some send it unasked, after a while
 	if r.config.AccessLog {
 		r.logAccess(ctx, 0)
 	}

@@ -23,6 +23,14 @@ var bounds = [...]time.Duration{
 // codes is how many codes a call may end with.
 const codes = int(ipc.CodeStale) + 1
 
+// known is the code that one is counted as: those of a later version of the protocol have no names here.
+func known(code ipc.Code) ipc.Code {
+	if int(code) >= codes {
+		return ipc.CodeInternal
+	}
+	return code
+}
+
 // figures are what was counted of a name. They last as long as there is a route of it.
 type figures struct {
 	mu      sync.RWMutex
@@ -75,10 +83,7 @@ type methodFigures struct {
 
 // end counts a call that has ended.
 func (m *methodFigures) end(code ipc.Code, took time.Duration) {
-	if int(code) >= codes {
-		code = ipc.CodeInternal
-	}
-	m.ended[code].Add(1)
+	m.ended[known(code)].Add(1)
 	i, _ := slices.BinarySearch(bounds[:], took)
 	m.buckets[i].Add(1)
 	m.sum.Add(int64(took))

@@ -1,6 +1,9 @@
 package relay
 
-import "time"
+import (
+	"net"
+	"time"
+)
 
 // A connection that is closed while its peer still sends is reset, and that takes away the answer that the peer has not read yet.
 // So one whose request was answered before it was read to its end is closed in two steps: the relay ends its own direction, and
@@ -15,9 +18,9 @@ const (
 	lingerBuffer = 8 << 10
 )
 
-// expectMore notes whether the peer may still be sending when the connection is closed.
-func (c *conn) expectMore(more bool) {
-	if c != nil && c.more.Load() != more {
+// expectMore notes whether the peer may still be sending when a connection is closed, which is what fasthttp has.
+func expectMore(of net.Conn, more bool) {
+	if c, _ := connOf(of); c != nil && c.more.Load() != more {
 		c.more.Store(more)
 	}
 }

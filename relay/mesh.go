@@ -78,7 +78,7 @@ func (r *Relay) startMesh() error {
 	}
 	var err error
 	m.members, err = gossip.Start(gossip.Config{
-		ID: r.config.ID, URL: strings.TrimSuffix(r.config.URL, "/"), Bind: c.Bind, Advertise: c.Advertise, Seeds: c.Seeds, Keys: c.Keys,
+		ID: r.config.ID, URL: r.config.URL, Bind: c.Bind, Advertise: c.Advertise, Seeds: c.Seeds, Keys: c.Keys,
 		Snapshot: c.Snapshot, Tuning: c.Tuning, Logger: r.log, Limits: r.tableLimits(),
 		Resolve: m.resolve, Fetch: m.fetch, Push: m.push,
 	})

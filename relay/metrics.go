@@ -69,12 +69,7 @@ func (m *metrics) add(name, help string, kind prometheus.ValueType, get func() f
 }
 
 // problem counts an answer that is an error.
-func (m *metrics) problem(code ipc.Code) {
-	if int(code) >= len(m.problems) {
-		code = ipc.CodeInternal // of a later version of the protocol
-	}
-	m.problems[code].Add(1)
-}
+func (m *metrics) problem(code ipc.Code) { m.problems[known(code)].Add(1) }
 
 func (r *Relay) sizes() (routes, servers int) {
 	r.mu.RLock()

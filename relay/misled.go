@@ -30,7 +30,7 @@ func (c *conn) Read(b []byte) (int, error) {
 
 // tellMisled answers as far as that goes through at once.
 func (c *conn) tellMisled() {
-	c.expectMore(true)
+	expectMore(c, true)
 	if c.SetWriteDeadline(time.Now().Add(refuseTime)) == nil {
 		writeRefusal(c.TCPConn, fasthttp.StatusBadRequest, misledBody)
 	}

@@ -95,6 +95,5 @@ func (r *Relay) serveFault(ctx *fasthttp.RequestCtx, err error) {
 		r.writeProblem(ctx, e, nil, nil)
 	}
 	ctx.SetConnectionClose()
-	c, _ := connOf(ctx.Conn())
-	c.expectMore(timeout == nil)
+	expectMore(ctx.Conn(), timeout == nil)
 }

@@ -40,8 +40,7 @@ func (r *Relay) route(ctx *fasthttp.RequestCtx) {
 	err := checkRequest(&ctx.Request.Header)
 	if err != nil {
 		ctx.SetConnectionClose()
-		c, _ := connOf(ctx.Conn())
-		c.expectMore(true) // where its body ends nobody knows
+		expectMore(ctx.Conn(), true) // where its body ends nobody knows
 	} else {
 		err = at.parse(ctx.Request.Header.RequestURI())
 	}
@@ -196,7 +195,7 @@ type status struct {
 
 func (r *Relay) serveReady(ctx *fasthttp.RequestCtx) error {
 	if r.leaving.Load() {
-		return &ipc.Error{Code: ipc.CodeClosed, Message: "the relay is shutting down"}
+		return errDraining
 	}
 	return writeJSON(ctx, status{"ready"})
 }
