@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/ctwo-go/c2"
+	"github.com/ctwo-go/c2/internal/race"
 )
 
 // Adder is the contract of the benchmarks: a method with two small arguments.
@@ -103,7 +104,7 @@ func BenchmarkLocalCall(b *testing.B) {
 
 // TestLocalCallAllocations holds what is promised of a call in the resource's own process with two small arguments.
 func TestLocalCallAllocations(t *testing.T) {
-	if raceEnabled {
+	if race.Enabled {
 		t.Skip("allocations are others under the race detector")
 	}
 	node := newNode(t)

@@ -5,11 +5,12 @@ import (
 	"testing"
 
 	"github.com/ctwo-go/c2/codec"
+	"github.com/ctwo-go/c2/internal/race"
 )
 
 // TestAllocations holds what small arguments cost, apart from the value itself.
 func TestAllocations(t *testing.T) {
-	if raceEnabled {
+	if race.Enabled {
 		t.Skip("the race detector allocates")
 	}
 	for _, c := range []struct {
@@ -46,7 +47,7 @@ func TestAllocations(t *testing.T) {
 
 // TestAttachingAllocatesNothing: neither do references on their way out, nor views on their way in.
 func TestAttachingAllocatesNothing(t *testing.T) {
-	if raceEnabled || !inPlace {
+	if race.Enabled || !inPlace {
 		t.Skip("the race detector allocates, and numbers that are turned around are not attached")
 	}
 	a := newArena(1 << 16)

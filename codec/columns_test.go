@@ -16,6 +16,7 @@ import (
 	"unsafe"
 
 	"github.com/ctwo-go/c2/codec"
+	"github.com/ctwo-go/c2/internal/race"
 	"github.com/fxamacker/cbor/v2"
 )
 
@@ -276,7 +277,7 @@ func TestColumnsOutOfPlaceAreCopied(t *testing.T) {
 }
 
 func TestColumnsAllocations(t *testing.T) {
-	if raceEnabled {
+	if race.Enabled {
 		t.Skip("the race detector allocates")
 	}
 	value := cloud{make([]vec3, 1000)}

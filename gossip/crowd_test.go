@@ -9,6 +9,7 @@ import (
 
 	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
+	"github.com/ctwo-go/c2/internal/race"
 )
 
 // TestCrowd runs up to a hundred relays with real serf, as it is tuned for use, through a cut and the rounds of TestChaos, in a bubble of
@@ -16,7 +17,7 @@ import (
 // is not.
 func TestCrowd(t *testing.T) {
 	for seed, relays := range []int{100, 50} {
-		if testing.Short() || raceEnabled {
+		if testing.Short() || race.Enabled {
 			relays = 25
 		}
 		t.Run(fmt.Sprint(relays), func(t *testing.T) {

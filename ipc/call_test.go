@@ -12,6 +12,7 @@ import (
 
 	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
+	"github.com/ctwo-go/c2/internal/race"
 	"github.com/ctwo-go/c2/ipc"
 )
 
@@ -55,7 +56,7 @@ func TestFreshConnections(t *testing.T) {
 	leaktest.Check(t)
 	f := serve(t, ipc.Config{})
 	connections, large := 1000, 8
-	if testing.Short() || raceEnabled {
+	if testing.Short() || race.Enabled {
 		connections, large = 200, 2
 	}
 	sizes := make([]int, connections)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
+	"github.com/ctwo-go/c2/internal/race"
 	"github.com/ctwo-go/c2/relay"
 )
 
@@ -127,7 +128,7 @@ func TestManyIdleConnections(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := min(10000, (int(limit.Cur)-500)/2) // both ends are here
-	if raceEnabled {
+	if race.Enabled {
 		n = min(n, 1000)
 	}
 	before := heap()

@@ -18,6 +18,7 @@ import (
 	"github.com/ctwo-go/c2/codec"
 	"github.com/ctwo-go/c2/internal/child"
 	"github.com/ctwo-go/c2/internal/leaktest"
+	"github.com/ctwo-go/c2/internal/race"
 	"github.com/ctwo-go/c2/relay"
 )
 
@@ -107,7 +108,7 @@ func startRelay(t testing.TB, dir string) (url string, pid int) {
 
 // The relay's memory does not grow with the bodies that it passes on.
 func TestMemoryOfGiantBodies(t *testing.T) {
-	if testing.Short() || raceEnabled || runtime.GOOS != "linux" {
+	if testing.Short() || race.Enabled || runtime.GOOS != "linux" {
 		t.Skip("passes gigabytes on, and reads /proc")
 	}
 	if has := available(t); has < 2*giant {

@@ -14,6 +14,7 @@ import (
 	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/child"
 	"github.com/ctwo-go/c2/internal/leaktest"
+	"github.com/ctwo-go/c2/internal/race"
 )
 
 // Clients that take all that they can get, and clients that are many.
@@ -192,7 +193,7 @@ func TestFaultScarcity(t *testing.T) {
 	_, address := startDepot(t, depotSetup{Memory: memory})
 	d, client := connectDepot(t, address, memory)
 	calls := 100
-	if raceEnabled || testing.Short() {
+	if race.Enabled || testing.Short() {
 		calls = 20
 	}
 	var wg sync.WaitGroup

@@ -16,13 +16,14 @@ import (
 	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/child"
 	"github.com/ctwo-go/c2/internal/leaktest"
+	"github.com/ctwo-go/c2/internal/race"
 )
 
 // Processes that end, or stand still, with memory of others in their hands and others with theirs.
 
 // killRounds is how often a process is killed in a test.
 func killRounds() int {
-	if raceEnabled || testing.Short() {
+	if race.Enabled || testing.Short() {
 		return 5
 	}
 	return 30

@@ -13,6 +13,7 @@ import (
 	"github.com/ctwo-go/c2"
 	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
+	"github.com/ctwo-go/c2/internal/race"
 )
 
 // What is shared stays whole, whatever else goes on.
@@ -38,7 +39,7 @@ func TestFaultHeldForLong(t *testing.T) {
 	leaktest.Check(t)
 	const connBytes, maxBytes = 48 << 20, 64 << 20
 	total, long := 2<<30, 6*time.Second
-	if raceEnabled || testing.Short() {
+	if race.Enabled || testing.Short() {
 		total, long = 256<<20, 0
 	}
 	memory := c2.MemoryConfig{ConnBytes: connBytes, MaxBytes: maxBytes, Dedicated: 1 << 20, SpillBytes: -1}
@@ -92,7 +93,7 @@ func TestFaultHeldForLong(t *testing.T) {
 
 // TestFaultVeryLarge moves what is larger than any segment that others could have used, with all settings as they are.
 func TestFaultVeryLarge(t *testing.T) {
-	if raceEnabled || testing.Short() {
+	if race.Enabled || testing.Short() {
 		t.Skip("takes 2 GiB of memory, and with the race detector three times that")
 	}
 	leaktest.Check(t)

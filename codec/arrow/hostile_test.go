@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/ctwo-go/c2/internal/race"
 )
 
 // hostile reads a stream of whatever bytes, both ways. What is accepted is read to the last element
@@ -58,7 +60,7 @@ func TestTruncated(t *testing.T) {
 
 // stride is how many bytes are passed over between those that are changed: there are so many.
 func stride() int {
-	if raceEnabled {
+	if race.Enabled {
 		return 220
 	}
 	return 20

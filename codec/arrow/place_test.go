@@ -11,6 +11,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"github.com/ctwo-go/c2/internal/race"
 )
 
 // buffersOf visits all buffers of a batch that are not empty, those of dictionaries too.
@@ -92,7 +94,7 @@ func TestBodiesAreAligned(t *testing.T) {
 
 // TestNothingLargeIsCopied counts the bytes that are allocated beside the room for a batch of 42 MB.
 func TestNothingLargeIsCopied(t *testing.T) {
-	if raceEnabled {
+	if race.Enabled {
 		t.Skip("the race detector allocates")
 	}
 	rec := table(1e6, true)

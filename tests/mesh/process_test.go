@@ -3,6 +3,7 @@ package mesh
 import (
 	"encoding/json"
 	"github.com/ctwo-go/c2/internal/child"
+	"github.com/ctwo-go/c2/internal/race"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -16,7 +17,7 @@ func buildC3(t testing.TB, dir string) string {
 	t.Helper()
 	path := filepath.Join(dir, "c3")
 	args := []string{"build", "-buildvcs=false", "-o", path}
-	if raceEnabled {
+	if race.Enabled {
 		args = append(args, "-race")
 	}
 	out, err := exec.Command("go", append(args, "github.com/ctwo-go/c2/cmd/c3")...).CombinedOutput()

@@ -1,5 +1,0 @@
-//go:build !race
-
-package arrow_test
-
-const raceEnabled = false

@@ -1,5 +1,0 @@
-//go:build !race
-
-package c2_test
-
-const raceEnabled = false
