@@ -161,9 +161,7 @@ func TestTheRelayComesLater(t *testing.T) {
 
 func TestARelayThatRestartsUnnoticed(t *testing.T) {
 	leaktest.Check(t)
-	r, server, _ := relayedNodes(t)
-	register[Counter](t, server, "counter", &counter{})
-	r.awaitRoute("counter")
+	r, _, _ := relayedCounter(t, &counter{})
 	r.stop()
 	r.start()
 	r.awaitRoute("counter")
@@ -235,9 +233,7 @@ func TestARelayThatWantsAToken(t *testing.T) {
 
 func TestACallerAnnouncesNothing(t *testing.T) {
 	leaktest.Check(t)
-	r, server, client := relayedNodes(t)
-	register[Counter](t, server, "counter", &counter{})
-	r.awaitRoute("counter")
+	r, server, client := relayedCounter(t, &counter{})
 	if _, err := connect[Counter](t, client, "counter").Value(within(t)); err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,15 @@ func relayedNodes(t *testing.T) (r *fakeRelay, server, client *c2.Node) {
 	return r, newNode(t, c2.RelayURL(r.url())), newNode(t, c2.RelayURL(r.url()))
 }
 
+// relayedCounter is what relayedNodes are, where the server has announced a counter.
+func relayedCounter(t *testing.T, value *counter) (r *fakeRelay, server, client *c2.Node) {
+	t.Helper()
+	r, server, client = relayedNodes(t)
+	register[Counter](t, server, "counter", value)
+	r.awaitRoute("counter")
+	return r, server, client
+}
+
 func TestConnectByRelay(t *testing.T) {
 	leaktest.Check(t)
 	r, server, client := relayedNodes(t)

@@ -17,9 +17,7 @@ import (
 // TestManySmallItems: a relay's answer takes no more memory than is in proportion to its bound, however small its items are.
 func TestManySmallItems(t *testing.T) {
 	leaktest.Check(t)
-	r, server, client := relayedNodes(t)
-	register[Counter](t, server, "counter", &counter{})
-	r.awaitRoute("counter")
+	r, _, client := relayedCounter(t, &counter{})
 	list := func() error { _, err := c2.List(within(t), c2.On(client)); return err }
 	connect := func() error { _, err := c2.Connect[Counter](within(t), "counter", c2.On(client)); return err }
 	for name, c := range map[string]struct {
@@ -51,9 +49,7 @@ func TestManySmallItems(t *testing.T) {
 // TestListTakesTooMuch: descriptions that are each of a size that is taken are not taken in any number.
 func TestListTakesTooMuch(t *testing.T) {
 	leaktest.Check(t)
-	r, server, client := relayedNodes(t)
-	register[Counter](t, server, "counter", &counter{})
-	r.awaitRoute("counter")
+	r, _, client := relayedCounter(t, &counter{})
 	var names []string
 	for i := range 1000 {
 		names = append(names, fmt.Sprintf(`{"name":"n%d"}`, i))
@@ -82,9 +78,7 @@ func TestListTakesTooMuch(t *testing.T) {
 // TestManyPlaces: not all are tried of the places where a resource is said to be.
 func TestManyPlaces(t *testing.T) {
 	leaktest.Check(t)
-	r, server, client := relayedNodes(t)
-	register[Counter](t, server, "counter", &counter{})
-	r.awaitRoute("counter")
+	r, _, client := relayedCounter(t, &counter{})
 	r.onPath("/v1/resources/", func(w http.ResponseWriter, _ *http.Request) {
 		problem(w, &ipc.Error{Code: ipc.CodeUnavailable, Message: "not there"})
 	})

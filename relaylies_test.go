@@ -136,9 +136,7 @@ func endless(w http.ResponseWriter, _ *http.Request) {
 // TestAnAnnouncedSizeIsNotBelieved: memory is made ready for what has come.
 func TestAnAnnouncedSizeIsNotBelieved(t *testing.T) {
 	leaktest.Check(t)
-	r, server, client := relayedNodes(t)
-	register[Counter](t, server, "counter", &counter{})
-	r.awaitRoute("counter")
+	r, _, client := relayedCounter(t, &counter{})
 	cnt := connect[Counter](t, client, "counter")
 	r.onCalls(raw("HTTP/1.1 200 OK\r\nContent-Type: application/cbor\r\nContent-Length: 3000000000\r\n\r\n" + strings.Repeat("x", 1<<20)))
 	var before, after runtime.MemStats
@@ -157,9 +155,7 @@ func TestCallsAreNotRedirected(t *testing.T) {
 	var visits atomic.Int32
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { visits.Add(1) }))
 	defer elsewhere.Close()
-	r, server, client := relayedNodes(t)
-	register[Counter](t, server, "counter", &counter{})
-	r.awaitRoute("counter")
+	r, _, client := relayedCounter(t, &counter{})
 	cnt := connect[Counter](t, client, "counter")
 	for _, code := range []int{301, 302, 307, 308} {
 		redirect := func(w http.ResponseWriter, req *http.Request) {
@@ -179,9 +175,7 @@ func TestCallsAreNotRedirected(t *testing.T) {
 
 func TestAnswersToConnectThatAreNone(t *testing.T) {
 	leaktest.Check(t)
-	r, server, client := relayedNodes(t)
-	register[Counter](t, server, "counter", &counter{})
-	r.awaitRoute("counter")
+	r, _, client := relayedCounter(t, &counter{})
 	huge := `{"name":"counter","x":"` + strings.Repeat("x", 17<<20) + `"}`
 	for name, test := range map[string]struct {
 		path string
@@ -261,9 +255,7 @@ func TestPlacesThatAreElsewhere(t *testing.T) {
 // TestAConnectionThatWasClosedWhileIdle: the call that meets it was not sent, and is not lost.
 func TestAConnectionThatWasClosedWhileIdle(t *testing.T) {
 	leaktest.Check(t)
-	r, server, client := relayedNodes(t)
-	register[Counter](t, server, "counter", &counter{})
-	r.awaitRoute("counter")
+	r, _, client := relayedCounter(t, &counter{})
 	cnt := connect[Counter](t, client, "counter")
 	for i := range 50 {
 		if n, err := cnt.Increment(within(t), 1); err != nil || n != i+1 {
@@ -276,9 +268,7 @@ func TestAConnectionThatWasClosedWhileIdle(t *testing.T) {
 // TestACallIsSentOnce whatever becomes of it, on connections that were used before, too.
 func TestACallIsSentOnce(t *testing.T) {
 	leaktest.Check(t)
-	r, server, client := relayedNodes(t)
-	register[Counter](t, server, "counter", &counter{})
-	r.awaitRoute("counter")
+	r, _, client := relayedCounter(t, &counter{})
 	cnt := connect[Counter](t, client, "counter")
 	if _, err := cnt.Value(within(t)); err != nil {
 		t.Fatal(err)

@@ -136,9 +136,7 @@ func TestCallsInFlightStay(t *testing.T) {
 
 func TestARelayThatRestarts(t *testing.T) {
 	leaktest.Check(t)
-	r, server, client := relayedNodes(t)
-	register[Counter](t, server, "counter", &counter{})
-	r.awaitRoute("counter")
+	r, _, client := relayedCounter(t, &counter{})
 	cnt := connect[Counter](t, client, "counter")
 	r.stop()
 	_, err := cnt.Increment(within(t), 1)
@@ -193,9 +191,7 @@ func TestTwoCandidates(t *testing.T) {
 // TestARelayThatIsNotReached: calls go by the one that was asked.
 func TestARelayThatIsNotReached(t *testing.T) {
 	leaktest.Check(t)
-	r, server, client := relayedNodes(t)
-	register[Counter](t, server, "counter", &counter{n: 7})
-	r.awaitRoute("counter")
+	r, _, client := relayedCounter(t, &counter{n: 7})
 	down := downRelay(t)
 	for _, url := range []string{down.url(), "ftp://x", "http://user@host", r.url()} {
 		r.do(func() { r.candidates = placesAt(url) })
@@ -208,9 +204,7 @@ func TestARelayThatIsNotReached(t *testing.T) {
 // TestManyWhoLookAtOnce are told at once what one of them finds out, each of its own call.
 func TestManyWhoLookAtOnce(t *testing.T) {
 	leaktest.Check(t)
-	r, server, client := relayedNodes(t)
-	register[Counter](t, server, "counter", &counter{})
-	r.awaitRoute("counter")
+	r, _, client := relayedCounter(t, &counter{})
 	cnt := connect[Counter](t, client, "counter")
 	var asked atomic.Int32
 	r.do(func() {
@@ -245,9 +239,7 @@ func TestManyWhoLookAtOnce(t *testing.T) {
 // TestManyWhoFindAnotherContract share what one of them finds out, but each is told of its own call.
 func TestManyWhoFindAnotherContract(t *testing.T) {
 	leaktest.Check(t)
-	r, server, client := relayedNodes(t)
-	register[Counter](t, server, "counter", &counter{})
-	r.awaitRoute("counter")
+	r, _, client := relayedCounter(t, &counter{})
 	cnt := connect[Counter](t, client, "counter")
 	r.do(func() {
 		r.lie = func(w http.ResponseWriter, req *http.Request) bool {

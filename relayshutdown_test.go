@@ -24,9 +24,7 @@ func connections() int {
 // TestCloseEndsConnections, also if a call still looks for the resource then.
 func TestCloseEndsConnections(t *testing.T) {
 	leaktest.Check(t)
-	r, server, _ := relayedNodes(t)
-	register[Counter](t, server, "counter", &counter{})
-	r.awaitRoute("counter")
+	r, _, _ := relayedCounter(t, &counter{})
 	client := newNode(t)
 	cnt, err := c2.Connect[Counter](within(t), "counter", c2.Relay(r.url()), c2.On(client))
 	if err != nil {
@@ -65,9 +63,7 @@ func TestCloseEndsConnections(t *testing.T) {
 // TestShutdownEndsConnections, also those that are on their way while calls are.
 func TestShutdownEndsConnections(t *testing.T) {
 	leaktest.Check(t)
-	r, server, _ := relayedNodes(t)
-	register[Counter](t, server, "counter", &counter{})
-	r.awaitRoute("counter")
+	r, _, _ := relayedCounter(t, &counter{})
 	await.True(t, "the server's connection is there", func() bool { return connections() == 1 })
 	for range 20 {
 		client, err := c2.NewNode(c2.RelayURL(r.url()))
