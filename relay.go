@@ -35,8 +35,6 @@ const (
 	maxResolution   = 1 << 20          // bytes, as are the others
 	maxDescription  = 4 << 20
 	maxRoutes       = 64 << 20
-	// maxGrowth is how many times as much memory as it has bytes an answer may take that is as long as it may be.
-	maxGrowth = 8
 	// maxPlaces is how many places are tried of those where a resource is said to be.
 	maxPlaces = 16
 )
@@ -168,21 +166,17 @@ func (r relay) answer(ctx context.Context, q question, answer any) error {
 	switch {
 	case err != nil:
 		return err
-	case int64(len(text)) > q.limit:
-		return r.fault(ipc.CodeTooLarge, "its answer has more than %d bytes", q.limit)
-	case weight(text) > maxGrowth*q.limit:
-		return r.fault(ipc.CodeTooLarge, "its answer takes more than %d bytes of memory", maxGrowth*q.limit)
-	case r.budget != nil && r.budget.Add(-weight(text)) < 0:
+	case r.budget != nil && r.budget.Add(-relayapi.Weight(text)) < 0:
 		return r.fault(ipc.CodeTooLarge, "its answers take more than %d bytes of memory together", maxListed)
 	}
-	if err := json.Unmarshal(text, answer); err != nil {
+	switch err := relayapi.Unmarshal(text, q.limit, answer); {
+	case errors.Is(err, relayapi.ErrTooLarge):
+		return r.fault(ipc.CodeTooLarge, "its answer is %v", err)
+	case err != nil:
 		return r.fault(ipc.CodeInternal, "its answer can't be read: %v", err)
 	}
 	return nil
 }
-
-// weight is about how much memory a text of JSON takes when it is read. Its smallest items have three bytes, and take a hundred.
-func weight(text []byte) int64 { return int64(len(text)) + 100*int64(bytes.Count(text, []byte(","))) }
 
 // refusal is the failure that an answer tells of, or nil.
 func (r relay) refusal(resp *http.Response) *ipc.Error {

@@ -67,6 +67,11 @@ func TestAnnouncementsThatAreNone(t *testing.T) {
 	h.expectProblem("half", status, string(body), 400, "invalid")
 	h.refused("too many", with(func(a *relayapi.Announcement) { a.Resources = make([]relayapi.Announced, 11) }), 413, "too_large")
 	h.one("too large", "POST /v1/routes HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"+lengthLine(33<<20)+"\r\n"+strings.Repeat(" ", 20<<10), false, 413, "too_large")
+	status, _, body = h.do(h.request("POST", "/v1/routes", "application/json", []byte(`{"resources":[`+strings.Repeat("{},", 3<<20)+`{}]}`)))
+	h.expectProblem("too heavy", status, string(body), 413, "too_large")
+	if !strings.Contains(string(body), "bytes of memory") {
+		t.Errorf("too heavy, and read: %s", body)
+	}
 	h.refused("a question about nothing", with(func(a *relayapi.Announcement) { a.Resources = nil }), 503, "unavailable")
 }
 

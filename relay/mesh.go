@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -48,8 +47,8 @@ type mesh struct {
 	announce string // the token for changes
 	call     string // the token for everything else
 
-	untold untold        // guarded by the relay's mu
-	tables chan struct{} // has one for each large table that is being read
+	untold untold // guarded by the relay's mu
+	tables large
 
 	left  atomic.Bool // by hand: the relay goes on alone
 	keyMu sync.Mutex
@@ -64,9 +63,7 @@ func (r *Relay) startMesh() error {
 	if r.config.URL == "" {
 		return errors.New("a relay of a mesh needs a URL by which the others reach it (--advertise-url)")
 	}
-	m := &mesh{
-		relay: r, call: r.config.Token, announce: r.config.AnnounceToken, keys: c.Keys, tables: make(chan struct{}, maxTables),
-	}
+	m := &mesh{relay: r, call: r.config.Token, announce: r.config.AnnounceToken, keys: c.Keys, tables: newLarge()}
 	m.http = &http.Client{
 		Transport: &http.Transport{
 			// A host that swallows packets must not keep a call from the next candidate.
@@ -200,7 +197,7 @@ func (m *mesh) resolve(ctx context.Context, relayURL string) (string, error) {
 		return "", err
 	}
 	var list relayapi.Members
-	if err := json.Unmarshal(body, &list); err != nil {
+	if err := relayapi.Unmarshal(body, maxAnnouncement, &list); err != nil {
 		return "", fmt.Errorf("%s does not answer as a relay: %w", relayURL, err)
 	}
 	for _, member := range list.Members {
@@ -271,22 +268,16 @@ func parseQuery(query []byte) (gossip.Query, error) {
 	return q, nil
 }
 
-// maxTables is how many large tables are read into memory at a time.
-const maxTables = 16
-
 // takeTable takes what another relay tells of its table. It is believed for as long as what serf says of that relay bears it out.
 func (r *Relay) takeTable(ctx *fasthttp.RequestCtx) error {
 	if err := r.guard.mayTell(ctx); err != nil {
 		return err
 	}
-	if n := ctx.Request.Header.ContentLength(); n < 0 || n > smallBody {
-		select {
-		case r.mesh.tables <- struct{}{}:
-			defer func() { <-r.mesh.tables }()
-		default:
-			return &ipc.Error{Code: ipc.CodeBusy, Message: "other relays tell of large tables just now; this one asks for yours later"}
-		}
+	end, err := r.mesh.tables.begin(ctx)
+	if err != nil {
+		return err
 	}
+	defer end()
 	body, err := r.readBody(ctx, nil, int64(r.mesh.tableBytes()), time.Time{})
 	if err != nil {
 		return err
@@ -341,7 +332,7 @@ func (r *Relay) joinMesh(ctx *fasthttp.RequestCtx) error {
 		return err
 	}
 	var j relayapi.Joining
-	if err := json.Unmarshal(body, &j); err != nil || len(j.Addresses) == 0 {
+	if err := relayapi.Unmarshal(body, maxJoining, &j); err != nil || len(j.Addresses) == 0 {
 		return &ipc.Error{Code: ipc.CodeInvalid, Message: `want {"addresses": ["http://host:port"]}`}
 	}
 	if err := r.mesh.members.CheckSeeds(j.Addresses...); err != nil {

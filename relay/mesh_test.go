@@ -138,32 +138,34 @@ func TestJoinAndLeave(t *testing.T) {
 	alone.expectProblem("a relay without a mesh", status, body, 501, "unsupported")
 }
 
-// TestLargeTablesAtATime: only so many are read at a time, as each may take megabytes, and small ones beside them.
-func TestLargeTablesAtATime(t *testing.T) {
+// TestLargeBodiesAtATime: only so many tables and announcements are read at a time, as each may take megabytes; small ones beside them.
+func TestLargeBodiesAtATime(t *testing.T) {
 	leaktest.Check(t)
 	h := meshOf(t, 1, relay.Config{})[0]
-	tell := func(size int) int {
-		resp, err := h.http.Do(h.request("POST", "/v1/table", "application/octet-stream", make([]byte, size)))
-		if err != nil {
-			return 429 // it was not read: whether the answer or the connection's end is seen first is chance
+	for path, kind := range map[string]string{relayapi.PathTable: "application/octet-stream", relayapi.PathRoutes: relayapi.TypeJSON} {
+		tell := func(size int) int {
+			resp, err := h.http.Do(h.request("POST", path, kind, make([]byte, size)))
+			if err != nil {
+				return 429 // it was not read: whether the answer or the connection's end is seen first is chance
+			}
+			resp.Body.Close()
+			return resp.StatusCode
 		}
-		resp.Body.Close()
-		return resp.StatusCode
+		var slow []*rawConn // one more each time that there is still room: one that comes while the test itself tells may be refused
+		await.True(t, path+": large ones are refused", func() bool {
+			c := h.dial()
+			slow = append(slow, c)
+			_, _ = io.WriteString(c, "POST "+path+" HTTP/1.1\r\nHost: r\r\nContent-Type: "+kind+"\r\nContent-Length: 1000000\r\n\r\n"+strings.Repeat("x", 100_000))
+			return tell(1_000_000) == 429
+		})
+		if status := tell(100); status != 400 {
+			t.Errorf("%s: a small one that is none gets %d", path, status)
+		}
+		for _, c := range slow {
+			c.Close()
+		}
+		await.True(t, path+": large ones are read again", func() bool { return tell(1_000_000) == 400 })
 	}
-	var slow []*rawConn // one more each time that there is still room: one that comes while a table is told may be refused
-	await.True(t, "large tables are refused", func() bool {
-		c := h.dial()
-		slow = append(slow, c)
-		_, _ = io.WriteString(c, "POST /v1/table HTTP/1.1\r\nHost: r\r\nContent-Length: 1000000\r\n\r\n"+strings.Repeat("x", 100_000))
-		return tell(1_000_000) == 429
-	})
-	if status := tell(100); status != 400 {
-		t.Errorf("a small table that is none gets %d", status)
-	}
-	for _, c := range slow {
-		c.Close()
-	}
-	await.True(t, "large tables are read again", func() bool { return tell(1_000_000) == 400 })
 }
 
 // TestKeysAreRotated changes the key of a mesh without losing anybody.

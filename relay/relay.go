@@ -37,6 +37,8 @@ type Relay struct {
 	draining atomic.Bool // they have to
 	refusals refusals
 
+	announcements large
+
 	mu      sync.RWMutex
 	servers map[string]*server // by instance
 	names   map[string]*entry
@@ -58,7 +60,7 @@ func New(config Config) (*Relay, error) {
 	r := &Relay{
 		config: c, log: c.Logger, incarnation: newIncarnation(), since: time.Now(),
 		memory: ipc.NewMemory(c.Memory), polling: ipc.NewPolling(c.Polling),
-		guard: newGuard(&c), spool: room,
+		guard: newGuard(&c), spool: room, announcements: newLarge(),
 		servers: make(map[string]*server), names: make(map[string]*entry),
 	}
 	r.conns = newConnTable(&c)

@@ -3,6 +3,7 @@ package relay
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -97,12 +98,20 @@ func (r *Relay) serveAnnouncement(ctx *fasthttp.RequestCtx) error {
 	if err := wantType(ctx, relayapi.TypeJSON); err != nil {
 		return err
 	}
+	end, err := r.announcements.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
 	body, err := r.readBody(ctx, nil, maxAnnouncement, time.Time{})
 	if err != nil {
 		return err
 	}
 	var a relayapi.Announcement
-	if err := json.Unmarshal(body, &a); err != nil {
+	switch err := relayapi.Unmarshal(body, maxAnnouncement, &a); {
+	case errors.Is(err, relayapi.ErrTooLarge):
+		return &ipc.Error{Code: ipc.CodeTooLarge, Message: "the announcement is " + err.Error()}
+	case err != nil:
 		return &ipc.Error{Code: ipc.CodeInvalid, Message: "the announcement is not what docs/relay.md says: " + err.Error()}
 	}
 	if len(a.Resources) > r.config.MaxRoutes {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -87,12 +86,17 @@ type request struct {
 
 // get asks for JSON.
 func (c *client) get(ctx context.Context, path string, v any) error {
-	return c.do(ctx, request{method: http.MethodGet, path: path}, func(body io.Reader) error {
+	return c.ask(ctx, request{method: http.MethodGet, path: path}, v)
+}
+
+// ask asks something that is answered in JSON.
+func (c *client) ask(ctx context.Context, r request, v any) error {
+	return c.do(ctx, r, func(body io.Reader) error {
 		text, err := io.ReadAll(io.LimitReader(body, maxAnswer+1))
 		if err != nil {
 			return err
 		}
-		if err := json.Unmarshal(text, v); err != nil {
+		if err := relayapi.Unmarshal(text, maxAnswer, v); err != nil {
 			return &c2.Error{Code: c2.CodeInternal, Message: fmt.Sprintf("%s answers what is no answer of a relay: %v", c.base, err)}
 		}
 		return nil

@@ -35,7 +35,7 @@ func (r relay) Join(ctx context.Context, addresses []string) (*relayapi.Members,
 	req := request{
 		method: http.MethodPost, path: relayapi.PathMembers, body: body, header: http.Header{"Content-Type": {relayapi.TypeJSON}},
 	}
-	return members, r.do(ctx, req, func(answer io.Reader) error { return json.NewDecoder(answer).Decode(members) })
+	return members, r.ask(ctx, req, members)
 }
 
 // Leave implements [Mesh].

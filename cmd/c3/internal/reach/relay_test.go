@@ -105,6 +105,16 @@ func TestStrangeAnswers(t *testing.T) {
 	if _, err := p.Routes(t.Context()); err == nil || !strings.Contains(err.Error(), "what is no answer of a relay") {
 		t.Errorf("no JSON: %v", err)
 	}
+	p = relayWith(t, func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, `{"resources":[`+strings.Repeat("{},", 8<<20)+"{}]}")
+	})
+	if _, err := p.Routes(t.Context()); err == nil || !strings.Contains(err.Error(), "too large") {
+		t.Errorf("24 MiB that would take a gigabyte: %v", err)
+	}
+	p = relayWith(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"relay":"r"} and more`) })
+	if _, err := p.(reach.Mesh).Join(t.Context(), []string{"http://127.0.0.1:1"}); err == nil || !strings.Contains(err.Error(), "what is no answer of a relay") {
+		t.Errorf("more than JSON: %v", err)
+	}
 }
 
 func problem(text string, status int) http.HandlerFunc {
