@@ -211,10 +211,15 @@ func (c *catalog) answerLocked(now time.Time, p *peer, d *Delta, force bool) err
 	return nil
 }
 
-// faulty wraps what is wrong with what a peer sent, unlike with getting it.
+// faulty wraps why what a peer sent is not taken, unlike why it can't be had.
 type faulty struct{ error }
 
 func (f faulty) Unwrap() error { return f.error }
+
+// crowded is what is wrong when the fault is nobody's: there is no room for so many.
+type crowded struct{ error }
+
+func (c crowded) Unwrap() error { return c.error }
 
 // takeLocked applies d to p's table.
 func (c *catalog) takeLocked(p *peer, d *Delta, force bool) error {
@@ -235,7 +240,7 @@ func (c *catalog) takeLocked(p *peer, d *Delta, force bool) error {
 		others -= c.makeRoomLocked(p)
 	}
 	if others+grown > c.limits.TotalRoutes {
-		return faulty{full("routes of all relays", others+grown, c.limits.TotalRoutes)}
+		return faulty{crowded{full("routes of all relays", others+grown, c.limits.TotalRoutes)}}
 	}
 	before := len(t.routes)
 	change, err := t.apply(d, force, c.limits)

@@ -1,10 +1,12 @@
 package gossip
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -306,6 +308,43 @@ func TestDeadGiveWay(t *testing.T) {
 	see("a", false)
 	see("d", true)
 	has("d", "e")
+}
+
+// TestCrowded: where there is no room for a table, its owner is not blamed; who says too much is.
+func TestCrowded(t *testing.T) {
+	for _, c := range []struct {
+		limits Limits
+		tables []int // how many routes each relay has
+		says   string
+	}{
+		{Limits{TotalRoutes: 5}, []int{2, 2, 2}, "there is no room for the routes of this relay"},
+		{Limits{Routes: 3}, []int{4}, "what this relay says of its routes is no good"},
+	} {
+		var logged bytes.Buffer
+		catalog := newCatalog("z", c.limits.withDefaults(), defaultPace, zerolog.New(&logged), never)
+		view, owners := make(map[string]sighting), make(map[string]*ledger)
+		for i, n := range c.tables {
+			id := fmt.Sprint("r", i)
+			owners[id] = newLedger(id, 7, Limits{}.withDefaults())
+			for j := range n {
+				if _, err := owners[id].update([]Route{route(fmt.Sprint(id, j), 1)}, nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			view[id] = sighting{owners[id].tag(at(id)), true}
+		}
+		catalog.observe(epoch, view)
+		for i := range 3 {
+			now := epoch.Add(time.Duration(i) * time.Hour)
+			for _, q := range catalog.due(now, 16) {
+				body, _ := owners[q.relay].answer(q.query)
+				catalog.answered(now, q, body, nil)
+			}
+		}
+		if text := logged.String(); strings.Count(text, c.says) != 1 || strings.Count(text, "\n") != 1 {
+			t.Errorf("want once %q:\n%s", c.says, text)
+		}
+	}
 }
 
 // TestBounds: tables of too many relays, or with too many routes, are not taken.

@@ -124,8 +124,7 @@ func (c *catalog) judgeLocked(now time.Time, p *peer, err error, partial bool) {
 	case errors.As(err, &fault):
 		c.counts.Faults++
 		if p.pull.faults == 0 {
-			c.log.Warn().Err(fault.error).Str("relay", p.seen.ID).Str("url", p.seen.URL).
-				Msg("what this relay says of its routes is no good; those known of it stay")
+			c.log.Warn().Err(fault.error).Str("relay", p.seen.ID).Str("url", p.seen.URL).Msg(fault.story())
 		}
 		p.pull.whole = false
 		p.pull.not = now.Add(backoff(c.pace.amends, c.pace.amendMax, p.pull.faults, c.chance))
@@ -141,6 +140,14 @@ func (c *catalog) judgeLocked(now time.Time, p *peer, err error, partial bool) {
 				Msg("this relay lives, but does not answer at its URL; its changes are not known here until it does")
 		}
 	}
+}
+
+// story is what the log says of it.
+func (f faulty) story() string {
+	if errors.As(f.error, new(crowded)) {
+		return "there is no room for the routes of this relay; those known of it stay, and it is asked again from time to time"
+	}
+	return "what this relay says of its routes is no good; those known of it stay"
 }
 
 // silentPulls is after how many failed pulls in a row it is said that a relay does not answer. They take longer than serf needs to
