@@ -110,7 +110,7 @@ func (m *Mesh) remember(nodes []node) {
 
 // pull asks an owner for his table.
 func (m *Mesh) pull(q pull) {
-	ctx, cancel := context.WithTimeout(m.ctx, m.config.Tuning.HTTPTimeout)
+	ctx, cancel := context.WithTimeout(m.ctx, q.patience()*m.config.Tuning.HTTPTimeout)
 	defer cancel()
 	body, err := m.config.Fetch(ctx, q.url, q.query)
 	m.catalog.answered(time.Now(), q, body, err)

@@ -6,6 +6,7 @@ import (
 	"net"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -277,6 +278,34 @@ func TestPartition(t *testing.T) {
 	begun := time.Now()
 	await.Nothing(t, 20*time.Second, w.whole)
 	t.Logf("whole %v after the heal", time.Since(begun))
+}
+
+// TestSlowLine: a table that takes longer to come than is usual is there after some attempts.
+func TestSlowLine(t *testing.T) {
+	leaktest.Check(t)
+	w := newWorld(t)
+	w.tuning.HTTPTimeout = 50 * time.Millisecond
+	a := w.start("a", func(c *Config) { c.Push = nil })
+	if err := a.SetRoutes([]Route{route("x", 1)}); err != nil {
+		t.Fatal(err)
+	}
+	var tries atomic.Int32
+	b := w.start("b", seeded(a), func(c *Config) {
+		fetch := c.Fetch
+		c.Fetch = func(ctx context.Context, to string, q Query) ([]byte, error) {
+			tries.Add(1)
+			select {
+			case <-time.After(130 * time.Millisecond):
+				return fetch(ctx, to, q)
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}
+	})
+	await.True(t, "b has the route", func() bool { return len(b.Lookup("x")) == 1 })
+	if n := tries.Load(); n < 3 {
+		t.Errorf("it took %d attempts: the line is not as slow as it should be", n)
+	}
 }
 
 // TestReturnCostsNoPull: a relay that only seemed dead has its table where it was.

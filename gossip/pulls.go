@@ -22,7 +22,15 @@ type pull struct {
 	url   string
 	query Query
 	force bool // the owner's word counts, whatever version is known
+
+	failures int // of those before, in a row
 }
+
+// patience is how many times as long as usual the answer may take: a large table that comes by a slow line needs more than the first
+// time, and a relay that never answers is no reason to give every other one so much.
+func (q *pull) patience() time.Duration { return time.Duration(min(1+q.failures, maxPatience)) }
+
+const maxPatience = 12
 
 // scheduleLocked decides whether and when p is to be asked.
 func (c *catalog) scheduleLocked(now time.Time, p *peer) {
@@ -88,7 +96,7 @@ func (c *catalog) due(now time.Time, n int) []pull {
 
 func (c *catalog) questionLocked(now time.Time, p *peer) pull {
 	s, t := p.seen, p.table
-	q := pull{relay: s.ID, url: s.URL, query: Query{Incarnation: s.Incarnation}}
+	q := pull{relay: s.ID, url: s.URL, query: Query{Incarnation: s.Incarnation}, failures: p.pull.failures}
 	if t == nil || t.incarnation != s.Incarnation {
 		return q
 	}
