@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ctwo-go/c2/buddy"
+	"github.com/ctwo-go/c2/internal/bubble"
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
@@ -281,7 +282,7 @@ func TestAllocWaitIsWokenByAnotherPool(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				s := setting{refuse: make(chan bool)}
 				b := buddy.NewBudget(16 << 20)
 				config := sharing(b)
@@ -320,7 +321,7 @@ func TestAllocWaitIsWokenByAnotherPool(t *testing.T) {
 
 // Memory that is on its way back is not in use: who needs it waits that long, and does not fail.
 func TestAllocWaitsForWhatIsOnItsWayBack(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		b := buddy.NewBudget(16 << 20)
 		told := make(chan bool)
 		config := sharing(b)

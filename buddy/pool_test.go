@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ctwo-go/c2/buddy"
+	"github.com/ctwo-go/c2/internal/bubble"
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
@@ -293,7 +294,7 @@ func TestSpill(t *testing.T) {
 }
 
 func TestIdleSegmentsGoBack(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		leaktest.Check(t)
 		var dropped []uint32
 		config := small()
@@ -320,7 +321,7 @@ func TestIdleSegmentsGoBack(t *testing.T) {
 }
 
 func TestBusySegmentsStay(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		config := small()
 		p := newPool(t, config)
 		for range 100 {
@@ -335,7 +336,7 @@ func TestBusySegmentsStay(t *testing.T) {
 }
 
 func TestAllocWaitIsFirstComeFirstServed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		p := newPool(t, small())
 		var blocks []buddy.Block
 		for range 4 {
@@ -370,7 +371,7 @@ func TestAllocWaitIsFirstComeFirstServed(t *testing.T) {
 }
 
 func TestAllocWaitEndsWithItsContext(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		p := newPool(t, small())
 		all := mustAlloc(t, p, 16<<20)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -393,7 +394,7 @@ func TestAllocWaitEndsWithItsContext(t *testing.T) {
 
 // One who gives up stands no longer in the way of the next, for whom there is enough.
 func TestAllocWaitLetsTheNextOneTry(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		p := newPool(t, small())
 		mustAlloc(t, p, 14<<20)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -429,7 +430,7 @@ func TestAllocWaitDoesNotWaitForWhatCannotBe(t *testing.T) {
 }
 
 func TestCloseWakesWhoWaits(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		p := newPool(t, small())
 		block := mustAlloc(t, p, 16<<20)
 		errs := make(chan error)

@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/ctwo-go/c2/internal/await"
+	"github.com/ctwo-go/c2/internal/bubble"
 	"github.com/ctwo-go/c2/internal/leaktest"
 	"github.com/ctwo-go/c2/internal/race"
 )
@@ -22,7 +22,7 @@ func TestCrowd(t *testing.T) {
 		}
 		t.Run(fmt.Sprint(relays), func(t *testing.T) {
 			leaktest.Check(t)
-			synctest.Test(t, func(t *testing.T) { crowd(t, uint64(seed), relays) })
+			bubble.Test(t, func(t *testing.T) { crowd(t, uint64(seed), relays) })
 		})
 	}
 }

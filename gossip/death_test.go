@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/ctwo-go/c2/internal/await"
+	"github.com/ctwo-go/c2/internal/bubble"
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
@@ -16,7 +16,7 @@ import (
 // hundred. The time is virtual.
 func TestDeaths(t *testing.T) {
 	leaktest.Check(t)
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		t.Cleanup(func() { time.Sleep(time.Minute) }) // what serf left behind ends, if time goes on
 		w := newWorld(t)
 		w.tuning, w.ether = Tuning{}, newEther(7, 0.02)

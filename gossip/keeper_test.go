@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/ctwo-go/c2/internal/bubble"
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
@@ -17,7 +18,7 @@ import (
 func TestKeeperRetries(t *testing.T) {
 	leaktest.Check(t)
 	path := filepath.Join(t.TempDir(), "later", "mesh.json")
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		var log logged
 		k := newKeeper(path, log.logger(), 7, snapshot{Incarnation: 6, Peers: []string{"10.0.0.1:1"}})
 		ctx, stop := context.WithCancel(t.Context())

@@ -5,10 +5,12 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/ctwo-go/c2/internal/bubble"
 )
 
 func TestCallContextDeadline(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := &callContext{deadline: time.Now().Add(time.Second)}
 		if d, ok := c.Deadline(); !ok || !d.Equal(c.deadline) {
 			t.Errorf("Deadline: %v, %v", d, ok)
@@ -29,7 +31,7 @@ func TestCallContextDeadline(t *testing.T) {
 }
 
 func TestCallContextEnds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := &callContext{}
 		if _, ok := c.Deadline(); ok || c.Err() != nil || c.Value(1) != nil {
 			t.Error("a fresh context is not empty")
@@ -46,7 +48,7 @@ func TestCallContextEnds(t *testing.T) {
 
 // TestCallContextDerived: contexts that are made from this one end with it, and cost no goroutine.
 func TestCallContextDerived(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		c := &callContext{deadline: time.Now().Add(time.Minute)}
 		child, cancel := context.WithCancelCause(context.WithValue(c, key{}, "v"))
 		defer cancel(nil)

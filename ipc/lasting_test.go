@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/ctwo-go/c2/internal/bubble"
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
@@ -40,7 +41,7 @@ func (s *segmentStream) takeFile() (*os.File, error) {
 // TestNothingHeldExpires holds a block for days in which its owner sends others: it is the reader's until it gives it back.
 func TestNothingHeldExpires(t *testing.T) {
 	leaktest.Check(t)
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		memory := NewMemory(MemoryConfig{ConnBytes: 4 << 20, SpillBytes: -1})
 		wire := &segmentStream{}
 		out, back := newSender(wire, 0), newSender(wire, 0)

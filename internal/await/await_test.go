@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/ctwo-go/c2/internal/await"
+	"github.com/ctwo-go/c2/internal/bubble"
 )
 
 // recorder is a test that was failed.
@@ -38,7 +38,7 @@ func failure(f func(t testing.TB)) (text string) {
 
 // TestWaits: what comes in time is waited for, and hardly longer.
 func TestWaits(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		for _, d := range []time.Duration{0, time.Millisecond, time.Second, 19 * time.Second} {
 			begun := time.Now()
 			await.True(t, "the time has passed", func() bool { return time.Since(begun) >= d })
@@ -56,7 +56,7 @@ func TestWaits(t *testing.T) {
 
 // TestFails: what does not come fails the test, and the text says what that was and how long it was waited for.
 func TestFails(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		text := failure(func(t testing.TB) { await.True(t, "pigs fly", func() bool { return false }) })
 		if !strings.HasPrefix(text, "not within 20") || !strings.HasSuffix(text, ": pigs fly") {
 			t.Errorf("True says %q", text)

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/ctwo-go/c2/internal/bubble"
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
@@ -48,7 +48,7 @@ func expect(t *testing.T, report string, want ...string) {
 // The tests run in a bubble, where waiting for what never goes away takes no time.
 
 func TestCheckPassesWhenNothingIsLeft(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		fake := new(fakeTB)
 		leaktest.Check(fake)
 		done := make(chan struct{})
@@ -63,7 +63,7 @@ func TestCheckPassesWhenNothingIsLeft(t *testing.T) {
 func forgotten(stop <-chan struct{}) { <-stop }
 
 func TestCheckShowsTheStackOfALeakedGoroutine(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		fake, stop := new(fakeTB), make(chan struct{})
 		defer close(stop)
 		leaktest.Check(fake)
@@ -73,7 +73,7 @@ func TestCheckShowsTheStackOfALeakedGoroutine(t *testing.T) {
 }
 
 func TestCheckLeavesOutWhatWasThere(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		fake, stop := new(fakeTB), make(chan struct{})
 		defer close(stop)
 		go forgotten(stop)
@@ -85,7 +85,7 @@ func TestCheckLeavesOutWhatWasThere(t *testing.T) {
 }
 
 func TestCheckWaitsForWhatIsOnItsWayOut(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		fake := new(fakeTB)
 		leaktest.Check(fake)
 		begin := time.Now()
@@ -100,7 +100,7 @@ func TestCheckWaitsForWhatIsOnItsWayOut(t *testing.T) {
 }
 
 func TestCheckGivesUpAfterFiveSeconds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		fake, stop := new(fakeTB), make(chan struct{})
 		defer close(stop)
 		leaktest.Check(fake)
@@ -114,7 +114,7 @@ func TestCheckGivesUpAfterFiveSeconds(t *testing.T) {
 }
 
 func TestCheckSparesAFailedTest(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		fake, stop := new(fakeTB), make(chan struct{})
 		defer close(stop)
 		leaktest.Check(fake)
@@ -131,7 +131,7 @@ type tests func() int
 func (run tests) Run() int { return run() }
 
 func TestMainReportsALeak(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		stop := make(chan struct{})
 		defer close(stop)
 		status, report := leaktest.Run(tests(func() int { go forgotten(stop); return 0 }))

@@ -5,13 +5,13 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
-	"testing/synctest"
 
+	"github.com/ctwo-go/c2/internal/bubble"
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
 func TestCheckNamesALeakedDescriptor(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "left open")
 		fake := new(fakeTB)
 		leaktest.Check(fake)
@@ -25,7 +25,7 @@ func TestCheckNamesALeakedDescriptor(t *testing.T) {
 }
 
 func TestCheckSeesADescriptorThatIsUsedAgain(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
 		before, err := os.Create(filepath.Join(dir, "before"))
 		if err != nil {
@@ -44,7 +44,7 @@ func TestCheckSeesADescriptorThatIsUsedAgain(t *testing.T) {
 }
 
 func TestCheckNamesALeakedMapping(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "left mapped")
 		if err := os.WriteFile(path, make([]byte, 8192), 0o600); err != nil {
 			t.Fatal(err)

@@ -101,3 +101,18 @@ func exportedReceiver(recv *ast.FieldList) bool {
 		}
 	}
 }
+
+// TestBubbles has tests in virtual time run in package bubble's way, which the race detector survives.
+func TestBubbles(t *testing.T) {
+	for _, f := range load(t).files {
+		ast.Inspect(f.ast, func(n ast.Node) bool {
+			sel, ok := n.(*ast.SelectorExpr)
+			if ok && sel.Sel.Name == "Test" && f.dir != "internal/bubble" {
+				if x, ok := sel.X.(*ast.Ident); ok && x.Name == "synctest" {
+					t.Errorf("%s calls synctest.Test; call bubble.Test", f.path)
+				}
+			}
+			return true
+		})
+	}
+}

@@ -76,7 +76,7 @@ func ownersOf(owners map[string][]string, path string) []string {
 
 // TestNoTestCodeInPrograms keeps package testing, with its flags, out of what users link.
 func TestNoTestCodeInPrograms(t *testing.T) {
-	helpers := []string{"internal/leaktest", "internal/await", "internal/child", "internal/race"}
+	helpers := []string{"internal/leaktest", "internal/await", "internal/child", "internal/race", "internal/bubble"}
 	for _, f := range load(t).files {
 		if f.test || slices.Contains(helpers, f.dir) || area(f.dir) == "tests" {
 			continue

@@ -6,12 +6,13 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/ctwo-go/c2/internal/bubble"
 	"github.com/ctwo-go/c2/internal/sched"
 )
 
 // TestClassCounts takes calls of two classes every way that there is out of the scheduler.
 func TestClassCounts(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := sched.New(sched.ReadParallel, 2)
 		read, write := s.Class(true), s.Class(false)
 		want := func(when string, c *sched.Class, counts sched.Counts) {

@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
-	"testing/synctest"
+
+	"github.com/ctwo-go/c2/internal/bubble"
 )
 
 // TestAgainstModel runs random schedules and checks after every step that exactly the
@@ -17,7 +18,7 @@ func TestAgainstModel(t *testing.T) {
 	for seed := range rounds {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			program := randomProgram(uint64(seed))
-			synctest.Test(t, func(t *testing.T) { runProgram(t, program) })
+			bubble.Test(t, func(t *testing.T) { runProgram(t, program) })
 		})
 	}
 }
@@ -46,6 +47,6 @@ func FuzzScheduler(f *testing.F) {
 	f.Fuzz(func(t *testing.T, program []byte) {
 		const enough = 200 // the model's cost grows with the square of the length
 		program = program[:min(len(program), enough)]
-		synctest.Test(t, func(t *testing.T) { runProgram(t, program) })
+		bubble.Test(t, func(t *testing.T) { runProgram(t, program) })
 	})
 }

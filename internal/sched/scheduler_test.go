@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/ctwo-go/c2/internal/bubble"
 	"github.com/ctwo-go/c2/internal/sched"
 )
 
@@ -75,7 +76,7 @@ func TestContextErrorNotItsCause(t *testing.T) {
 }
 
 func TestWaiterLeavesWhenItsDeadlinePasses(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := sched.New(sched.ReadParallel, 0)
 		must(t, s, false)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -94,7 +95,7 @@ func TestWaiterLeavesWhenItsDeadlinePasses(t *testing.T) {
 }
 
 func TestReadsRunOnWhenTheWriteBeforeThemLeaves(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := sched.New(sched.ReadParallel, 0)
 		must(t, s, true)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -111,7 +112,7 @@ func TestReadsRunOnWhenTheWriteBeforeThemLeaves(t *testing.T) {
 }
 
 func TestFullQueueIsBusyAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := sched.New(sched.ReadParallel, 1)
 		must(t, s, false)
 		waiter := start(t.Context(), s, false)
@@ -135,7 +136,7 @@ func TestParallelNeverWaits(t *testing.T) {
 }
 
 func TestExclusiveTakesReadsForWrites(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := sched.New(sched.Exclusive, 0)
 		must(t, s, true)
 		second := start(t.Context(), s, true)
@@ -154,7 +155,7 @@ func TestUnknownModeActsAsExclusive(t *testing.T) {
 }
 
 func TestCloseRefusesWaitersAndLeavesTheAdmitted(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := sched.New(sched.ReadParallel, 0)
 		must(t, s, false)
 		waiter := start(t.Context(), s, true)
@@ -175,7 +176,7 @@ func TestCloseRefusesWaitersAndLeavesTheAdmitted(t *testing.T) {
 func TestDrainWaitsForTheLast(t *testing.T) {
 	for _, mode := range []sched.Mode{sched.ReadParallel, sched.Parallel} {
 		t.Run(mode.String(), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble.Test(t, func(t *testing.T) {
 				s := sched.New(mode, 0)
 				must(t, s, true)
 				must(t, s, true)

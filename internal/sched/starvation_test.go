@@ -4,9 +4,9 @@ import (
 	"context"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/ctwo-go/c2/internal/bubble"
 	"github.com/ctwo-go/c2/internal/sched"
 )
 
@@ -45,7 +45,7 @@ func patience(t *testing.T, read bool, callers int) time.Duration {
 }
 
 func TestReadsDoNotStarveAWrite(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		if took := patience(t, false, 10); took > time.Second {
 			t.Errorf("the write waited %v; want at most the one second of the reads before it", took)
 		}
@@ -53,7 +53,7 @@ func TestReadsDoNotStarveAWrite(t *testing.T) {
 }
 
 func TestWritesDoNotStarveARead(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		if took := patience(t, true, 10); took > 10*time.Second {
 			t.Errorf("the read waited %v; want at most a second for each of the 10 writes before it", took)
 		}
@@ -62,7 +62,7 @@ func TestWritesDoNotStarveARead(t *testing.T) {
 
 // TestReadsWaitTogether shows that a batch of reads costs the time of one.
 func TestReadsWaitTogether(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble.Test(t, func(t *testing.T) {
 		s := sched.New(sched.ReadParallel, 0)
 		must(t, s, false)
 		var batch []<-chan error
