@@ -2,6 +2,7 @@ package ipc
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 )
@@ -14,6 +15,7 @@ type callContext struct {
 
 	mu    sync.Mutex
 	err   error
+	given bool          // up, by who called
 	done  chan struct{} // made by Done
 	timer *time.Timer   // runs out at the deadline; made once anybody waits for the end
 	funcs map[*func()]struct{}
@@ -82,6 +84,24 @@ func (c *callContext) AfterFunc(f func()) (stop func() bool) {
 		delete(c.funcs, key)
 		return waiting
 	}
+}
+
+// giveUp ends the context for who called, because of the time that the call had, or for another reason.
+func (c *callContext) giveUp(late bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.given = true
+	if late && !c.deadline.IsZero() {
+		c.endLocked(context.DeadlineExceeded)
+	}
+	c.endLocked(context.Canceled)
+}
+
+// unwanted tells whether nobody waits for the call any more.
+func (c *callContext) unwanted() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.given || errors.Is(c.errLocked(), context.Canceled)
 }
 
 // armLocked makes the deadline come by itself, for those who wait.

@@ -46,6 +46,32 @@ func TestCallContextEnds(t *testing.T) {
 	})
 }
 
+// TestCallContextGivenUp: who gives a call up because of its time says the same as the clock here would soon.
+func TestCallContextGivenUp(t *testing.T) {
+	hour := time.Now().Add(time.Hour)
+	for _, c := range []struct {
+		deadline time.Time
+		late     bool
+		want     error
+	}{
+		{hour, true, context.DeadlineExceeded}, {hour, false, context.Canceled}, {time.Time{}, true, context.Canceled},
+	} {
+		ctx := &callContext{deadline: c.deadline}
+		done := ctx.Done()
+		if ctx.unwanted() {
+			t.Error("nobody has given it up")
+		}
+		ctx.giveUp(c.late)
+		<-done
+		if ctx.Err() != c.want || !ctx.unwanted() {
+			t.Errorf("late %t: ended with %v, want %v", c.late, ctx.Err(), c.want)
+		}
+	}
+	if past := (&callContext{deadline: time.Now().Add(-1)}); past.unwanted() || past.Err() != context.DeadlineExceeded {
+		t.Error("its time is over, and who called may not know yet")
+	}
+}
+
 // TestCallContextDerived: contexts that are made from this one end with it, and cost no goroutine.
 func TestCallContextDerived(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {

@@ -172,8 +172,11 @@ func (c *clientConn) abandon(ctx context.Context, call *pending, half bool) (*Pa
 	}
 	c.mu.Unlock()
 	if waiting || half {
-		cancel := appendHeader(make([]byte, 0, headerSize), header{kind: kindCancel, call: call.id})
-		c.out.send(ctx, outFrame{body: cancel}, true)
+		h := header{kind: kindCancel, call: call.id}
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) { // the server's own clock may come to that a little later
+			h.flags = flagLate
+		}
+		c.out.send(ctx, outFrame{body: appendHeader(make([]byte, 0, headerSize), h)}, true)
 	}
 	if !waiting {
 		<-call.done

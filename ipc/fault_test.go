@@ -38,6 +38,7 @@ func TestBadClients(t *testing.T) {
 		{"unknown kind", rawFrame(99, 0, 1, nil), false, "unknown kind 99"},
 		{"unknown flag", rawFrame(kCancel, 0x40, 1, nil), false, "reserved bits"},
 		{"flag for servers to set", rawFrame(kCancel, 4, 1, nil), false, "only answers have"},
+		{"flag for cancels to have", rawFrame(kCall, 16, 1, make([]byte, 32)), false, "only cancels have"},
 		{"frame for servers to send", rawFrame(kAnswer, 0, 1, make([]byte, 16)), false, "for servers to send"},
 		{"call that is too short", rawFrame(kCall, 0, 1, make([]byte, 31)), false, "at least 32"},
 		{"call that ends early", rawCall(1, 0, methodEcho, 10, []byte("five!")), false, "ends after 5"},

@@ -46,8 +46,9 @@ const (
 	flagAbort flags = 1 << 1 // of a chunk: the rest of the payload will not come
 	flagRan   flags = 1 << 2 // of a failed answer: the resource may have run the call all the same
 	flagBlock flags = 1 << 3 // the payload is the first reference
+	flagLate  flags = 1 << 4 // of a cancel: the call's time is over
 
-	knownFlags = flagMore | flagAbort | flagRan | flagBlock
+	knownFlags = flagMore | flagAbort | flagRan | flagBlock | flagLate
 )
 
 // fixed is the size of the part of the frame's body that is neither references nor payload.
@@ -105,6 +106,8 @@ func parseHeader(src []byte, limit uint32) (header, error) {
 		return h, protocolErrorf("a frame of kind %d with an abort flag that has no meaning there", h.kind)
 	case h.flags&flagRan != 0 && h.kind != kindAnswer:
 		return h, protocolErrorf("a frame of kind %d with a flag that only answers have", h.kind)
+	case h.flags&flagLate != 0 && h.kind != kindCancel:
+		return h, protocolErrorf("a frame of kind %d with a flag that only cancels have", h.kind)
 	case h.flags&flagMore != 0 && (h.kind == kindCancel || h.kind >= kindGoAway):
 		return h, protocolErrorf("a frame of kind %d that says more will follow", h.kind)
 	case h.flags&flagBlock != 0 && (h.kind != kindCall && h.kind != kindAnswer || h.flags&flagMore != 0):

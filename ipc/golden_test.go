@@ -58,6 +58,7 @@ func goldenFrames() map[string][]byte {
 		"chunk-last":         append(appendHeader(nil, header{length: 1, kind: kindChunk, call: 1}), 'd'),
 		"chunk-abort":        appendHeader(nil, header{kind: kindChunk, flags: flagAbort, call: 1}),
 		"cancel":             appendHeader(nil, header{kind: kindCancel, call: 1}),
+		"cancel-late":        appendHeader(nil, header{kind: kindCancel, flags: flagLate, call: 1}),
 		"goaway":             appendGoAway(nil, &Error{Code: CodeOK, Message: "shutting down"}),
 		"goaway-busy":        appendGoAway(nil, &Error{Code: CodeBusy, Message: "too many connections"}),
 		"segment":            appendSegment(nil, segmentInfo{id: 1, what: segmentMemory, size: 2 << 20}),

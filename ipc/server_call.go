@@ -2,7 +2,6 @@ package ipc
 
 import (
 	"context"
-	"errors"
 	"time"
 )
 
@@ -146,7 +145,7 @@ func (c *serverConn) serve(call *Call) {
 
 // finish answers a call and takes it out of those in flight. A result that nobody wants any more is not sent.
 func (c *serverConn) finish(call *Call, result *Payload, err error) {
-	if err == nil && errors.Is(call.ctx.Err(), context.Canceled) {
+	if err == nil && call.ctx.unwanted() {
 		result.Release()
 		err = &Error{Code: CodeCanceled, MayHaveRun: true}
 	}

@@ -1,7 +1,6 @@
 package ipc
 
 import (
-	"context"
 	"time"
 )
 
@@ -123,7 +122,7 @@ func (c *serverConn) onCancel(h header) {
 	switch {
 	case call == nil: // answered meanwhile
 	case state == callRunning:
-		call.ctx.end(context.Canceled)
+		call.ctx.giveUp(h.flags&flagLate != 0)
 	case state == callRefused: // answered already
 		c.forget(call)
 	default:
