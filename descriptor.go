@@ -78,7 +78,11 @@ func (m *MethodDescriptor) EncodeArgs(args []any) ([]byte, error) {
 		fixed--
 	}
 	if len(args) < fixed || len(args) > fixed && !m.Variadic {
-		return nil, fmt.Errorf("%d arguments, want %d", len(args), fixed)
+		orMore := ""
+		if m.Variadic {
+			orMore = " or more"
+		}
+		return nil, fmt.Errorf("arguments: have %d, want %d%s", len(args), fixed, orMore)
 	}
 	if m.Variadic {
 		rest := append([]any{}, args[fixed:]...)
@@ -165,9 +169,9 @@ func (m *method) fit(d *MethodDescriptor) error {
 	client := signature(m.name, m.typ)
 	switch {
 	case len(m.params) != len(d.Params):
-		return fmt.Errorf("%s: %d parameters, the resource's %s has %d", client, len(m.params), d, len(d.Params))
+		return fmt.Errorf("%s: parameters: have %d, the resource's %s has %d", client, len(m.params), d, len(d.Params))
 	case len(m.results) != len(d.Results):
-		return fmt.Errorf("%s: %d results, the resource's %s has %d", client, len(m.results), d, len(d.Results))
+		return fmt.Errorf("%s: results: have %d, the resource's %s has %d", client, len(m.results), d, len(d.Results))
 	case m.variadic != d.Variadic:
 		return fmt.Errorf("%s: the resource's is %s; only one of them is variadic", client, d)
 	case m.access == "read" && d.Access == "write":

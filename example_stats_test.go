@@ -40,6 +40,6 @@ func ExampleDynamic_CallCBOR() {
 	fmt.Println(stats.Calls, stats.Errors, err)
 	// Output:
 	// [3], <nil>, in CBOR 81fb4008000000000000
-	// c2: station.Mean: invalid: 0 arguments, want 1
+	// c2: station.Mean: invalid: arguments: have 0, want 1
 	// 1 map[invalid:1] <nil>
 }

@@ -91,7 +91,7 @@ func TestAnswersToCallsThatAreNone(t *testing.T) {
 		"an endless answer":    {endless, c2.ErrTooLarge, true, "MaxPayload"},
 		"a huge head":          {raw(head + "X: " + strings.Repeat("x", 1<<20) + "\r\n\r\n"), c2.ErrUnavailable, true, "header"},
 		"no CBOR":              {status(200, relayapi.TypeCBOR, "hello"), c2.ErrInvalid, true, "the call ran, but its answer can't be read"},
-		"too many results":     {status(200, relayapi.TypeCBOR, "\x82\x01\x02"), c2.ErrInvalid, true, "2 results, want 1"},
+		"too many results":     {status(200, relayapi.TypeCBOR, "\x82\x01\x02"), c2.ErrInvalid, true, "results: have 2, want 1"},
 		"bytes behind":         {status(200, relayapi.TypeCBOR, "\x81\x01\x02"), c2.ErrInvalid, true, "after the last result"},
 		"no bytes":             {status(200, relayapi.TypeCBOR, ""), c2.ErrInvalid, true, "can't be read"},
 		"JSON":                 {status(200, relayapi.TypeJSON, "[1]"), c2.ErrInternal, true, "want application/cbor"},

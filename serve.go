@@ -176,7 +176,7 @@ func decodeList(src []byte, n int, what string, decode func(i int, src []byte) (
 		return fmt.Errorf("list of %ss: %w", what, err)
 	}
 	if have != n {
-		return fmt.Errorf("%d %ss, want %d", have, what, n)
+		return fmt.Errorf("%ss: have %d, want %d", what, have, n)
 	}
 	for i := range n {
 		if src, err = decode(i, src); err != nil {

@@ -194,6 +194,10 @@ func TestCallCBOR(t *testing.T) {
 	if _, err := (&c2.MethodDescriptor{Variadic: true}).EncodeArgs(nil); err == nil || !strings.Contains(err.Error(), "the descriptor is wrong") {
 		t.Errorf("variadic without parameters: %v", err)
 	}
+	join := &c2.MethodDescriptor{Params: []*codec.Schema{{Kind: codec.KindText}, {Kind: codec.KindList}}, Variadic: true}
+	if _, err := join.EncodeArgs(nil); err == nil || !strings.Contains(err.Error(), "arguments: have 0, want 1 or more") {
+		t.Errorf("variadic without what it must have: %v", err)
+	}
 	if _, err := (&c2.MethodDescriptor{Results: []*codec.Schema{{Kind: codec.KindInt}}}).DecodeResults([]byte{0x80}); err == nil {
 		t.Error("results are missing, and nothing is said")
 	}

@@ -48,7 +48,7 @@ func (c *Caller) Call(ctx context.Context, method string, results []any, args ..
 // arguments makes values of exactly the types that the method takes.
 func (m *method) arguments(ctx context.Context, args []any) ([]reflect.Value, error) {
 	if len(args) != len(m.params) {
-		return nil, newError(CodeInvalid, "%d arguments, want %d", len(args), len(m.params))
+		return nil, newError(CodeInvalid, "arguments: have %d, want %d", len(args), len(m.params))
 	}
 	in := make([]reflect.Value, 1, 2+len(args)) // the first is the receiver's
 	if m.context {
@@ -75,7 +75,7 @@ func hasNil(k reflect.Kind) bool {
 
 func (m *method) checkResults(results []any) error {
 	if len(results) != len(m.results) {
-		return newError(CodeInvalid, "pointers for %d results, want %d", len(results), len(m.results))
+		return newError(CodeInvalid, "pointers for results: have %d, want %d", len(results), len(m.results))
 	}
 	for i, r := range results {
 		v := reflect.ValueOf(r)

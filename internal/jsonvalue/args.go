@@ -108,9 +108,9 @@ func (r *reader) variadic(p *codec.Schema, first bool) error {
 
 func (r *reader) miscounted(have, want int, variadic bool) error {
 	if variadic {
-		return fmt.Errorf("%d arguments, want %d or more", have, want)
+		return fmt.Errorf("arguments: have %d, want %d or more", have, want)
 	}
-	return fmt.Errorf("%d arguments, want %d", have, want)
+	return fmt.Errorf("arguments: have %d, want %d", have, want)
 }
 
 // asArray makes the source an array, if it has the arguments otherwise.

@@ -214,12 +214,12 @@ func TestArguments(t *testing.T) {
 		{nil, false, ``, "80"},
 		{nil, false, ` [ ] `, "80"},
 		{nil, false, `{}`, "80"},
-		{nil, false, `[1]`, "1 arguments, want 0"},
+		{nil, false, `[1]`, "arguments: have 1, want 0"},
 		{[]*codec.Schema{ints, text}, false, `[1,"a"]`, "82016161"},
 		{[]*codec.Schema{ints, text}, false, `{"2":"a","1":1}`, "82016161"},
-		{[]*codec.Schema{ints, text}, false, ``, "0 arguments, want 2"},
-		{[]*codec.Schema{ints, text}, false, `[1]`, "1 arguments, want 2"},
-		{[]*codec.Schema{ints, text}, false, `[1,"a",[],{"a":1.5}]`, "4 arguments, want 2"},
+		{[]*codec.Schema{ints, text}, false, ``, "arguments: have 0, want 2"},
+		{[]*codec.Schema{ints, text}, false, `[1]`, "arguments: have 1, want 2"},
+		{[]*codec.Schema{ints, text}, false, `[1,"a",[],{"a":1.5}]`, "arguments: have 4, want 2"},
 		{[]*codec.Schema{ints, text}, false, `{"1":1,"3":1}`, "argument 2 is missing"},
 		{[]*codec.Schema{ints, text}, false, `{"1":1,"1":1}`, "argument 1 is there twice"},
 		{[]*codec.Schema{ints, text}, false, `{"01":1}`, `key "01": want an argument's position`},
@@ -230,7 +230,7 @@ func TestArguments(t *testing.T) {
 		{[]*codec.Schema{ints, text}, false, `[1,2]`, "argument 2: want string, have 2"},
 		{[]*codec.Schema{ints, list}, true, `[1]`, "820180"},
 		{[]*codec.Schema{ints, list}, true, `[1,"a","b"]`, "82018261616162"},
-		{[]*codec.Schema{ints, list}, true, `[]`, "0 arguments, want 1 or more"},
+		{[]*codec.Schema{ints, list}, true, `[]`, "arguments: have 0, want 1 or more"},
 		{[]*codec.Schema{list}, true, `{"1":"a"}`, "81816161"},
 		{[]*codec.Schema{floats}, true, `[1.5]`, "81d85648000000000000f83f"},
 		{[]*codec.Schema{floats}, true, `[]`, "81d85640"},
@@ -326,7 +326,7 @@ func TestRefusesCBOR(t *testing.T) {
 	for item, want := range map[string]string{
 		"":                                  "the data ends inside an item",
 		"01":                                "want an array of results",
-		"80":                                "0 results, want 1",
+		"80":                                "results: have 0, want 1",
 		"8101" + "02":                       "1 bytes follow the results",
 		"81":                                "1 elements are declared, 0 bytes are left",
 		"819f01ff":                          "indefinite lengths are not accepted",
@@ -350,7 +350,7 @@ func TestRefusesCBOR(t *testing.T) {
 		"81da6332000183014040":              "a transferable's name is missing",
 		"81da6332000101":                    "a transferable's bytes are missing",
 		"81a1" + "a1" + "a1000000" + "0000": "a key has a key that is neither text nor an integer",
-		"82" + "01":                         "2 results, want 1",
+		"82" + "01":                         "results: have 2, want 1",
 	} {
 		if strings.HasPrefix(item, "81a1a1a1") {
 			item = "81a1a1a100000000"

@@ -82,7 +82,7 @@ func (w *writer) results(results []*codec.Schema) error {
 		return errors.New("want an array of results")
 	}
 	if results != nil && h.Arg != uint64(len(results)) {
-		return fmt.Errorf("%d results, want %d", h.Arg, len(results))
+		return fmt.Errorf("results: have %d, want %d", h.Arg, len(results))
 	}
 	n, err := w.count(h.Arg, 1)
 	if err != nil {
