@@ -3,6 +3,7 @@ package relay_test
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -135,7 +136,8 @@ func TestChunksWithoutEnd(t *testing.T) {
 
 func TestSlowHeadersAndBodies(t *testing.T) {
 	leaktest.Check(t)
-	h, _, _ := served(t, relay.Config{HeaderTimeout: 300 * time.Millisecond, StallTimeout: 300 * time.Millisecond, IdleTimeout: 300 * time.Millisecond})
+	h, _, _ := served(t, relay.Config{HeaderTimeout: time.Second, StallTimeout: time.Second, IdleTimeout: time.Second})
+	var all sync.WaitGroup
 	for what, text := range map[string]string{
 		"nothing":           "",
 		"half a line":       "POST /v1/resou",
@@ -148,8 +150,9 @@ func TestSlowHeadersAndBodies(t *testing.T) {
 		"no chunk":          post("Add", chunked, ""),
 		"half an extension": post("Add", chunked, "5;aaaaaa"),
 	} {
-		h.one(what, text, false, 408, "deadline")
+		all.Go(func() { h.one(what, text, false, 408, "deadline") })
 	}
+	all.Wait()
 	c := h.dial()
 	c.exchange(post("Add", "Content-Length: 3\r\n", "[1]"))
 	if a := c.rest(); len(a) != 0 {
@@ -184,39 +187,46 @@ func TestTimeoutOfABody(t *testing.T) {
 // A peer that sends a byte now and then is not as good as one that sends.
 func TestTrickledBodies(t *testing.T) {
 	leaktest.Check(t)
-	h, _, _ := served(t, relay.Config{HeaderTimeout: 300 * time.Millisecond, StallTimeout: 300 * time.Millisecond})
+	h, _, _ := served(t, relay.Config{HeaderTimeout: time.Second, StallTimeout: time.Second})
+	var all sync.WaitGroup
 	for what, text := range map[string]string{
 		"header": "POST /v1/resources/t/Add HTTP/1.1\r\nX: ",
 		"small":  post("Add", "Content-Length: 300\r\n", ""),
 		"JSON":   post("Add", "Content-Length: 30000\r\n", strings.Repeat(" ", 10)),
 		"CBOR":   cborPost("Content-Length: 300000\r\n", ""),
 	} {
-		c := h.dial()
-		c.send(text)
-		stop, done := make(chan struct{}), make(chan struct{})
-		go func() {
-			defer close(done)
-			for tick := time.NewTicker(20 * time.Millisecond); ; {
-				select {
-				case <-stop:
-					tick.Stop()
-					return
-				case <-tick.C:
-					_, _ = c.Write([]byte("y"))
-				}
-			}
-		}()
-		c.SetReadDeadline(time.Now().Add(10 * time.Second))
-		a, err := c.next()
-		close(stop)
-		<-done
-		if err != nil {
-			t.Errorf("%s: %v", what, err)
-			continue
-		}
-		h.expectProblem(what, a.status, a.body, 408, "deadline")
+		all.Go(func() { h.trickle(what, text) })
 	}
+	all.Wait()
 	h.servesOn()
+}
+
+// trickle sends text, and then a byte now and then until it is answered, and expects to be told that this takes too long.
+func (h *host) trickle(what, text string) {
+	c := h.dial()
+	c.send(text)
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for tick := time.NewTicker(20 * time.Millisecond); ; {
+			select {
+			case <-stop:
+				tick.Stop()
+				return
+			case <-tick.C:
+				_, _ = c.Write([]byte("y"))
+			}
+		}
+	}()
+	c.SetReadDeadline(time.Now().Add(20 * time.Second))
+	a, err := c.next()
+	close(stop)
+	<-done
+	if err != nil {
+		h.t.Errorf("%s: %v", what, err)
+		return
+	}
+	h.expectProblem(what, a.status, a.body, 408, "deadline")
 }
 
 func TestBombs(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"fmt"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -58,20 +59,29 @@ func TestCallerThatLeaves(t *testing.T) {
 	}
 }
 
+// begins has a call of Wait run whose time is over after d; or after a multiple of d where the machine is so busy that the time is over
+// before the resource hears of the call.
+func (h *host) begins(value *table, d time.Duration, lines string) *rawConn {
+	h.t.Helper()
+	for ; ; d *= 2 {
+		c := h.dial()
+		c.send(post("Wait", fmt.Sprintf("C2-Timeout: %v\r\nContent-Length: 2\r\n%s", d, lines), "[]"))
+		select {
+		case <-value.waiting:
+			return c
+		case <-time.After(2 * d):
+			c.Close()
+		}
+	}
+}
+
 func TestDeadlineReachesTheResource(t *testing.T) {
 	leaktest.Check(t)
 	h, _, value := served(t, relay.Config{})
-	ran := false
-	await.True(t, "a call reaches the resource in its time", func() bool {
-		c := h.dial()
-		c.send(post("Wait", "C2-Timeout: 100ms\r\nContent-Length: 2\r\nConnection: close\r\n", "[]"))
-		a := c.rest()
-		if len(a) != 1 || a[0].status != 504 {
-			t.Fatalf("%+v", a)
-		}
-		ran = ran || strings.Contains(a[0].body, `"may_have_run":true`)
-		return ran && len(value.ended) > 0
-	})
+	c := h.begins(value, 100*time.Millisecond, "Connection: close\r\n")
+	if a := c.rest(); len(a) != 1 || a[0].status != 504 || !strings.Contains(a[0].body, `"may_have_run":true`) {
+		t.Errorf("%+v", a[0])
+	}
 	if err := <-value.ended; err != context.DeadlineExceeded {
 		t.Errorf("the call ended with %v", err)
 	}
@@ -101,9 +111,7 @@ func TestSlowReaders(t *testing.T) {
 	await.True(t, "what they have not read waits in files", func() bool {
 		return h.metric("c2_relay_held_bytes") == 0 && h.metric("c2_relay_spooled_bytes") > callers*(size-8<<20)
 	})
-	if n := h.metric("c2_relay_calls_in_flight"); n != callers {
-		t.Errorf("%v calls in flight, want %d", n, callers)
-	}
+	await.True(t, "theirs alone are in flight", func() bool { return h.metric("c2_relay_calls_in_flight") == callers })
 	for _, c := range conns {
 		c.SetReadDeadline(time.Now().Add(20 * time.Second))
 		if a, err := c.next(); err != nil || a.status != 200 || !bytes.HasSuffix([]byte(a.body), bytes.Repeat([]byte("slow"), size/4)) {
@@ -121,7 +129,7 @@ func TestReadersThatStallAreCutOff(t *testing.T) {
 	h, _, _ := served(t, relay.Config{StallTimeout: 500 * time.Millisecond})
 	c := h.dial()
 	c.send("POST /v1/resources/t/Made HTTP/1.1\r\nHost: x\r\nContent-Type: application/cbor\r\nContent-Length: 6\r\n\r\n\x81\x1a\x04\x00\x00\x00")
-	await.True(t, "the call runs", func() bool { return h.metric("c2_relay_calls_in_flight") == 1 })
+	await.True(t, "the call runs, or has", func() bool { return h.metric("c2_relay_received_bytes_total") > 0 })
 	await.True(t, "it is cut off", func() bool {
 		return h.metric("c2_relay_calls_in_flight") == 0 && h.metric("c2_relay_spooled_bytes") == 0
 	})

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
@@ -122,7 +123,7 @@ func TestManyIdleConnections(t *testing.T) {
 		t.Skip("opens as many connections as it can")
 	}
 	leaktest.Check(t)
-	h, _, _ := served(t, relay.Config{})
+	h, _, _ := served(t, relay.Config{HeaderTimeout: time.Hour, IdleTimeout: time.Hour}) // none ends before all are there
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		t.Fatal(err)

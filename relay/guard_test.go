@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -113,10 +114,9 @@ func TestOrigins(t *testing.T) {
 func TestShutdownDrains(t *testing.T) {
 	leaktest.Check(t)
 	h, _, value := served(t, relay.Config{})
-	c, idle := h.dial(), h.dial()
+	idle := h.dial()
 	idle.exchange("GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")
-	c.send(post("Wait", "C2-Timeout: 700ms\r\nContent-Length: 2\r\n", "[]"))
-	<-value.waiting
+	c := h.begins(value, 700*time.Millisecond, "")
 	done := make(chan error, 1)
 	go func() { done <- h.relay.Shutdown(context.Background()) }()
 	a := c.rest()
@@ -173,9 +173,7 @@ func TestRequestsWhileDraining(t *testing.T) {
 		c.answer()
 		conns = append(conns, c)
 	}
-	busy := h.dial()
-	busy.send(post("Wait", "C2-Timeout: 1s\r\nContent-Length: 2\r\n", "[]"))
-	<-value.waiting
+	busy := h.begins(value, time.Second, "")
 	done := make(chan error, 1)
 	go func() { done <- h.relay.Shutdown(context.Background()) }()
 	h.done = true
@@ -209,9 +207,7 @@ func TestRequestsWhileDraining(t *testing.T) {
 func TestUnknownMethodsLeaveOthersAlone(t *testing.T) {
 	leaktest.Check(t)
 	h, _, value := served(t, relay.Config{})
-	c := h.dial()
-	c.send(post("Wait", "C2-Timeout: 500ms\r\nContent-Length: 2\r\nConnection: close\r\n", "[]"))
-	<-value.waiting
+	c := h.begins(value, 500*time.Millisecond, "Connection: close\r\n")
 	for range 20 {
 		h.expectProblem2(t, "None", "[]", 404, "not_found")
 		h.expectProblem2(t, "Add", `["x"]`, 400, "invalid")

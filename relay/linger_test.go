@@ -110,14 +110,25 @@ func TestShutdownEndsLingering(t *testing.T) {
 	if a, err := c.next(); err != nil || a.status != 413 {
 		t.Fatalf("%+v, %v", a, err)
 	}
+	ended := make(chan struct{})
+	go func() { // it has more to say for as long as it is heard
+		defer close(ended)
+		for {
+			if _, err := c.Write([]byte(" ")); err != nil {
+				return
+			}
+			time.Sleep(20 * time.Millisecond) // the pace
+		}
+	}()
 	began := time.Now()
 	if err := h.relay.Shutdown(context.Background()); err != nil {
 		t.Error(err)
 	}
 	h.done = true
-	if took := time.Since(began); took > time.Second {
+	if took := time.Since(began); took > 10*time.Second { // it would be heard for thirty
 		t.Errorf("it took %v", took)
 	}
+	<-ended
 }
 
 // Those who ask before they send hear what their header alone is refused for, and keep their body.

@@ -13,10 +13,10 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/ctwo-go/c2"
 	"github.com/ctwo-go/c2/codec"
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/child"
 	"github.com/ctwo-go/c2/internal/leaktest"
 	"github.com/ctwo-go/c2/internal/relayapi"
@@ -108,7 +108,7 @@ func newHost(t testing.TB, config relay.Config) *host {
 	go func() { served <- h.relay.Serve(ln) }()
 	t.Cleanup(func() {
 		h.http.CloseIdleConnections()
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), await.Limit)
 		defer cancel()
 		if !h.done {
 			if err := h.relay.Shutdown(ctx); err != nil {

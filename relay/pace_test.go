@@ -14,21 +14,29 @@ import (
 	"github.com/ctwo-go/c2/relay"
 )
 
-// paces are a rate that any waiting falls short of, and none.
-var paces = map[string]int64{"fast": 1 << 40, "any": -1}
+// pacing is a rate, and how peers go on: none of their pauses is as long as a stall, and all together are longer than two.
+type pacing struct {
+	rate         int64
+	stall, pause time.Duration
+}
 
-// slowHost is soon tired of peers below that rate.
-func slowHost(t *testing.T, rate int64) *host {
-	h, _, _ := served(t, relay.Config{StallTimeout: 400 * time.Millisecond, MinRate: rate})
+// paces are a rate that any waiting falls short of, and none, where a pause may become much longer than it is meant to be.
+var paces = map[string]pacing{
+	"fast": {1 << 40, 400 * time.Millisecond, 20 * time.Millisecond}, "any": {-1, 1500 * time.Millisecond, 50 * time.Millisecond},
+}
+
+// slowHost is soon tired of peers below the rate.
+func slowHost(t *testing.T, p pacing) *host {
+	h, _, _ := served(t, relay.Config{StallTimeout: p.stall, MinRate: p.rate})
 	return h
 }
 
 // A caller that sends on, but less than the least rate, is given up.
 func TestSendersBelowTheRate(t *testing.T) {
-	for what, rate := range paces {
+	for what, p := range paces {
 		t.Run(what, func(t *testing.T) {
 			leaktest.Check(t)
-			h := slowHost(t, rate)
+			h := slowHost(t, p)
 			c := h.dial()
 			c.send(cborPost(lengthLine(20<<10)+"Connection: close\r\n", "\x81\x59\x4f\xfc")) // an array of one byte string
 			ended := make(chan struct{})
@@ -38,7 +46,7 @@ func TestSendersBelowTheRate(t *testing.T) {
 					if _, err := c.Write(make([]byte, min(left, 256))); err != nil {
 						return
 					}
-					time.Sleep(20 * time.Millisecond) // the pace
+					time.Sleep(p.pause)
 				}
 			}()
 			a, err := c.next()
@@ -47,9 +55,9 @@ func TestSendersBelowTheRate(t *testing.T) {
 			switch {
 			case err != nil:
 				t.Fatal(err)
-			case rate < 0 && (a.status != 200 || a.body != "\x81\x19\x4f\xfc"):
+			case p.rate < 0 && (a.status != 200 || a.body != "\x81\x19\x4f\xfc"):
 				t.Errorf("%d %q", a.status, a.body)
-			case rate > 0:
+			case p.rate > 0:
 				h.expectProblem("slow", a.status, a.body, 408, "deadline")
 			}
 			h.servesOn()
@@ -60,10 +68,10 @@ func TestSendersBelowTheRate(t *testing.T) {
 // A caller that reads on, but less than the least rate, is given up.
 func TestReadersBelowTheRate(t *testing.T) {
 	const size = 12 << 20
-	for what, rate := range paces {
+	for what, p := range paces {
 		t.Run(what, func(t *testing.T) {
 			leaktest.Check(t)
-			h := slowHost(t, rate)
+			h := slowHost(t, p)
 			c := h.dial()
 			if err := c.Conn.(*net.TCPConn).SetReadBuffer(64 << 10); err != nil {
 				t.Fatal(err)
@@ -78,9 +86,9 @@ func TestReadersBelowTheRate(t *testing.T) {
 				var n int
 				n, err = c.r.Read(part)
 				got += n
-				time.Sleep(20 * time.Millisecond) // the pace
+				time.Sleep(p.pause)
 			}
-			if rate < 0 && (err != io.EOF || got < size) || rate > 0 && got >= size {
+			if p.rate < 0 && (err != io.EOF || got < size) || p.rate > 0 && got >= size {
 				t.Errorf("%d bytes and then %v", got, err)
 			}
 			h.servesOn()
