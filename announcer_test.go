@@ -48,6 +48,16 @@ func (l *logLines) count(words ...string) (n int) {
 
 func (l *logLines) option() c2.NodeOption { return c2.Logger(zerolog.New(l).Level(zerolog.WarnLevel)) }
 
+// told is the last announcement that tells of resources, and does not only ask.
+func (r *fakeRelay) told() (last relayapi.Announcement) {
+	for _, a := range r.announcements() {
+		if a.Resources != nil {
+			last = a
+		}
+	}
+	return last
+}
+
 // announcements are those that the relay has had so far.
 func (r *fakeRelay) announcements() []relayapi.Announcement {
 	r.mu.Lock()
@@ -67,8 +77,7 @@ func TestWhatIsAnnounced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := r.announcements()
-	last := all[len(all)-1]
+	last := r.told()
 	if last.Address != "ipc://"+path || !strings.HasPrefix(path, "/") || len(last.Instance) != 32 || last.Revision != 2 {
 		t.Errorf("got %+v, want the address %s and revision 2", last, path)
 	}
@@ -78,18 +87,33 @@ func TestWhatIsAnnounced(t *testing.T) {
 	if err := c2.Unregister(within(t), "a", c2.On(server)); err != nil {
 		t.Fatal(err)
 	}
-	begun := time.Now()
 	await.True(t, "a is withdrawn", func() bool { return !r.has("a") && r.has("b") })
-	if took := time.Since(begun); took > 500*time.Millisecond {
-		t.Errorf("that took %v, as if it had waited for the next question", took)
-	}
 	shutdown(t, server)
 	if r.has("b") {
 		t.Error("b is there after Shutdown")
 	}
-	all = r.announcements()
+	all := r.announcements()
 	if last := all[len(all)-1]; last.Resources == nil || len(last.Resources) != 0 || last.Revision != 4 {
 		t.Errorf("the last one was %+v, want an empty list of revision 4", last)
+	}
+}
+
+// TestChangesAreAnnouncedAtOnce, and not only when the relay is asked the next time, which is a second after it was told something.
+func TestChangesAreAnnouncedAtOnce(t *testing.T) {
+	leaktest.Check(t)
+	r, server, _ := relayedCounter(t, &counter{})
+	begun := time.Now()
+	const changes = 10
+	for i := range changes {
+		if i%2 == 0 {
+			register[Counter](t, server, "comes and goes", &counter{})
+		} else if err := c2.Unregister(within(t), "comes and goes", c2.On(server)); err != nil {
+			t.Fatal(err)
+		}
+		await.True(t, "the change is announced", func() bool { return r.has("comes and goes") == (i%2 == 0) })
+	}
+	if took := time.Since(begun); took > changes*time.Second/2 {
+		t.Errorf("%d changes took %v, as if they had waited for questions", changes, took)
 	}
 }
 

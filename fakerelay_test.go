@@ -21,6 +21,7 @@ import (
 
 	"github.com/ctwo-go/c2"
 	"github.com/ctwo-go/c2/internal/await"
+	"github.com/ctwo-go/c2/internal/child"
 	"github.com/ctwo-go/c2/internal/relayapi"
 	"github.com/ctwo-go/c2/ipc"
 )
@@ -70,12 +71,7 @@ func newFakeRelay(t testing.TB) *fakeRelay {
 // downRelay is a relay that has an address, but is not there yet.
 func downRelay(t testing.TB) *fakeRelay {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := &fakeRelay{t: t, id: "r1", address: l.Addr().String(), requests: make(map[string]int), node: newNode(t)}
-	l.Close()
+	r := &fakeRelay{t: t, id: "r1", address: child.FreeAddress(t), requests: make(map[string]int), node: newNode(t)}
 	t.Cleanup(r.stop)
 	return r
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/ctwo-go/c2"
+	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
@@ -21,7 +22,7 @@ type Waiter interface {
 	Wait(ctx context.Context) error
 }
 
-// waiter says that a call has come by sending on entered.
+// waiter says that a call has come by sending on entered. A call whose context ends before anybody hears of it is over, too.
 type waiter struct {
 	entered chan struct{}
 	gate    chan struct{}
@@ -30,7 +31,11 @@ type waiter struct {
 func newWaiter() *waiter { return &waiter{make(chan struct{}), make(chan struct{})} }
 
 func (w *waiter) Wait(ctx context.Context) error {
-	w.entered <- struct{}{}
+	select {
+	case w.entered <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	select {
 	case <-w.gate:
 		return nil
@@ -53,7 +58,7 @@ func newNode(t testing.TB, opts ...c2.NodeOption) *c2.Node {
 
 func shutdown(t testing.TB, node *c2.Node) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), await.Limit)
 	defer cancel()
 	if err := node.Shutdown(ctx); err != nil {
 		t.Errorf("Shutdown: %v", err)
@@ -84,7 +89,7 @@ func connect[T any](t testing.TB, node *c2.Node, name string, opts ...c2.Connect
 
 // within gives the test's context an end that a test which works never meets.
 func within(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
