@@ -48,7 +48,7 @@ func TestSeveralRelays(t *testing.T) {
 	begun := time.Now()
 	_, err = cnt.Value(within(t))
 	wantError(t, err, c2.ErrUnavailable, "counter", "relay http://")
-	if took := time.Since(begun); took > 2*time.Second {
+	if took := time.Since(begun); took > 4*time.Second { // one that does not answer has five
 		t.Errorf("a call with no relay took %v", took)
 	}
 }

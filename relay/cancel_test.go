@@ -126,7 +126,7 @@ func TestSlowReaders(t *testing.T) {
 
 func TestReadersThatStallAreCutOff(t *testing.T) {
 	leaktest.Check(t)
-	h, _, _ := served(t, relay.Config{StallTimeout: 500 * time.Millisecond})
+	h, _, _ := served(t, relay.Config{StallTimeout: 1500 * time.Millisecond})
 	c := h.dial()
 	c.send("POST /v1/resources/t/Made HTTP/1.1\r\nHost: x\r\nContent-Type: application/cbor\r\nContent-Length: 6\r\n\r\n\x81\x1a\x04\x00\x00\x00")
 	await.True(t, "the call runs, or has", func() bool { return h.metric("c2_relay_received_bytes_total") > 0 })

@@ -99,7 +99,7 @@ func TestCheckWaitsForWhatIsOnItsWayOut(t *testing.T) {
 	})
 }
 
-func TestCheckGivesUpAfterFiveSeconds(t *testing.T) {
+func TestCheckGivesUp(t *testing.T) {
 	bubble.Test(t, func(t *testing.T) {
 		fake, stop := new(fakeTB), make(chan struct{})
 		defer close(stop)
@@ -107,8 +107,8 @@ func TestCheckGivesUpAfterFiveSeconds(t *testing.T) {
 		go forgotten(stop)
 		begin := time.Now()
 		fake.end()
-		if took := time.Since(begin); took < 5*time.Second || took > 6*time.Second {
-			t.Errorf("Check gave up after %v; want five seconds", took)
+		if took := time.Since(begin); took < 20*time.Second || took > 21*time.Second {
+			t.Errorf("Check gave up after %v; want twenty seconds", took)
 		}
 	})
 }
