@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
@@ -489,6 +490,32 @@ func TestAddressesOfTheProcessItself(t *testing.T) {
 			t.Errorf("%q: %d, %v", address, n, err)
 		}
 	}
+}
+
+// TestAddressOfAnotherProcess: a client may have the server's settings, as in one .env for both. The address is the client's own
+// only once it listens there.
+func TestAddressOfAnotherProcess(t *testing.T) {
+	server := newNode(t)
+	client := newNode(t, c2.Address(server.Address()))
+	at := []c2.ConnectOption{c2.On(client), c2.At(server.Address())}
+	_, err := c2.Connect[Counter](t.Context(), "counter", at...)
+	wantError(t, err, c2.ErrUnavailable, "no server at", server.Address())
+
+	register[Counter](t, server, "counter", &counter{})
+	if n, err := connect[Counter](t, client, "counter", at...).Increment(t.Context(), 2); err != nil || n != 2 {
+		t.Errorf("called: %d, %v", n, err)
+	}
+	d, err := c2.ConnectDynamic(t.Context(), "counter", at...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := d.Call(t.Context(), "Increment", 2); err != nil || !reflect.DeepEqual(out, []any{int64(4)}) {
+		t.Errorf("called without types: %v, %v", out, err)
+	}
+	if list, err := c2.List(t.Context(), at...); err != nil || len(list) != 1 {
+		t.Errorf("listed: %v, %v", list, err)
+	}
+	wantError(t, c2.Register[Counter]("mine", &counter{}, c2.On(client)), c2.ErrBusy, "another server listens there")
 }
 
 // Sheet is the contract of the tests of shared memory's settings.

@@ -173,6 +173,14 @@ func (n *Node) listenLocked() error {
 	return nil
 }
 
+// listens tells whether the node is who is reached at its address. Until its first resource that may be another process:
+// a client's .env may well be the server's.
+func (n *Node) listens() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.server != nil
+}
+
 // ipcConfig is how the node's connections behave, those of its server and of its clients.
 func (n *Node) ipcConfig() ipc.Config {
 	return ipc.Config{

@@ -27,8 +27,8 @@ func (a address) endpoint() (endpoint, error) {
 	return a.node.client(a.at)
 }
 
-// own tells whether it is the address of the node itself.
-func (a address) own() bool { return a.at == "thread://" || a.at == a.node.address }
+// own tells whether it is the node itself.
+func (a address) own() bool { return a.at == "thread://" }
 
 func (address) release() {}
 
@@ -57,6 +57,8 @@ func (c *connectConfig) way(name string) (way, error) {
 		return nil, err
 	case s == schemeHTTP:
 		return n.relayed(at), nil
+	case at == n.address && n.listens():
+		at = "thread://"
 	}
 	return address{n, at}, nil
 }
