@@ -36,6 +36,16 @@ func parseAddress(address string) (scheme, string, error) {
 	return 0, "", newError(CodeInvalid, "address %q: %s", address, addressForms)
 }
 
+// samePlace tells whether both addresses are of one socket: a name, and the path that it stands for, are.
+func samePlace(a, b string) bool {
+	if a == b {
+		return true
+	}
+	pathA, errA := ipc.SocketPath(a)
+	pathB, errB := ipc.SocketPath(b)
+	return errA == nil && errB == nil && pathA == pathB
+}
+
 // parseRelayURL returns the URL of a relay in the one form that all who mean that relay write: scheme, host and port.
 func parseRelayURL(text string) (string, error) {
 	text, err := relayurl.Parse(text)

@@ -100,7 +100,8 @@ func (r *resolver) memory(option *MemoryConfig, sharing *bool) MemoryConfig {
 	m.ConnBytes = setting(r, given(m.ConnBytes), "C2_SHM_CONN_BYTES", 0, size, parsePositive)
 	m.MaxBytes = setting(r, given(m.MaxBytes), "C2_SHM_BYTES", 0, size, parsePositive)
 	m.SpillDir = setting(r, given(m.SpillDir), "C2_SHM_SPILL_DIR", "", "a directory", parseText)
-	m.SpillBytes = setting(r, given(m.SpillBytes), "C2_SHM_SPILL_BYTES", 0, "a number of bytes, or -1 for no files", parseSpill)
+	m.SpillBytes = setting(r, given(m.SpillBytes), "C2_SHM_SPILL_BYTES", 0, "a number of bytes, or -1 for no files", parseSizeOrNone)
+	m.Prefault = setting(r, given(m.Prefault), "C2_SHM_PREFAULT", 0, "a number of bytes, or -1 for none", parseSizeOrNone)
 	m.Wait = setting(r, given(m.Wait), "C2_SHM_WAIT", 0, "a duration above 0, like 10s", parseWait)
 	const want = "more, or 0 for the default"
 	r.check("SharedMemory.Inline", m.Inline >= 0, want)
@@ -215,7 +216,7 @@ func parseSwitch(s string) (bool, error) {
 	return false, errors.New("neither on nor off")
 }
 
-func parseSpill(s string) (int64, error) {
+func parseSizeOrNone(s string) (int64, error) {
 	if s == "-1" {
 		return -1, nil
 	}

@@ -23,7 +23,7 @@ func settings(t *testing.T, environment map[string]string, dotenv string) {
 	t.Helper()
 	for _, name := range []string{
 		"C2_ADDRESS", "C2_CALL_TIMEOUT", "C2_DRAIN_TIMEOUT", "C2_MAX_PAYLOAD", "C2_LOG_LEVEL", "C2_IPC_SHM", "C2_SHM_INLINE", "C2_SHM_DEDICATED",
-		"C2_SHM_CONN_BYTES", "C2_SHM_BYTES", "C2_SHM_SPILL_DIR", "C2_SHM_SPILL_BYTES", "C2_SHM_WAIT",
+		"C2_SHM_CONN_BYTES", "C2_SHM_BYTES", "C2_SHM_SPILL_DIR", "C2_SHM_SPILL_BYTES", "C2_SHM_PREFAULT", "C2_SHM_WAIT",
 		"C2_RELAY", "C2_TOKEN", "C2_TLS_CA", "C2_TLS_CERT", "C2_TLS_KEY",
 	} {
 		t.Setenv(name, "") // so that it is restored
@@ -93,6 +93,7 @@ func TestSettingsThatAreWrong(t *testing.T) {
 		"C2_SHM_CONN_BYTES":  {"-1", `C2_SHM_CONN_BYTES="-1": want a number of bytes above 0`},
 		"C2_SHM_BYTES":       {"lots", `C2_SHM_BYTES="lots": want a number of bytes above 0`},
 		"C2_SHM_SPILL_BYTES": {"-2", `C2_SHM_SPILL_BYTES="-2": want a number of bytes, or -1 for no files`},
+		"C2_SHM_PREFAULT":    {"0", `C2_SHM_PREFAULT="0": want a number of bytes, or -1 for none`},
 		"C2_SHM_WAIT":        {"0", `C2_SHM_WAIT="0": want a duration above 0, like 10s`},
 		"C2_RELAY":           {"host:8080", `C2_RELAY: relay "host:8080": want http://host:port or https://host:port, and nothing behind it`},
 		"C2_TOKEN":           {"a secret", `C2_TOKEN: want letters, digits and signs of ASCII, without spaces`},
@@ -481,13 +482,28 @@ func TestAddressesToConnectTo(t *testing.T) {
 	}
 }
 
-// TestAddressesOfTheProcessItself: they are all the same direct way.
+// Slate is the contract of a resource that gives what it has.
+type Slate interface {
+	GetSlate(ctx context.Context) (*int, error)
+}
+
+type slate struct{ n int }
+
+func (s *slate) GetSlate(context.Context) (*int, error) { return &s.n, nil }
+
+// TestAddressesOfTheProcessItself: they are all the same direct way, on which nothing is copied.
 func TestAddressesOfTheProcessItself(t *testing.T) {
-	node := newNode(t)
-	register[Counter](t, node, "counter", &counter{})
-	for _, address := range []string{"", "thread://", node.Address()} {
-		if n, err := connect[Counter](t, node, "counter", c2.At(address)).Increment(t.Context(), 1); err != nil || n == 0 {
-			t.Errorf("%q: %d, %v", address, n, err)
+	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+	node := newNode(t, c2.Address("ipc://own"))
+	mine := new(slate)
+	register[Slate](t, node, "slate", mine)
+	path, err := ipc.SocketPath("ipc://own")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, address := range []string{"", "thread://", "ipc://own", "ipc://" + path, "ipc:///." + path} {
+		if n, err := connect[Slate](t, node, "slate", c2.At(address)).GetSlate(t.Context()); err != nil || n != &mine.n {
+			t.Errorf("%q: %p is not %p; %v", address, n, &mine.n, err)
 		}
 	}
 }

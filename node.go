@@ -173,12 +173,12 @@ func (n *Node) listenLocked() error {
 	return nil
 }
 
-// listens tells whether the node is who is reached at its address. Until its first resource that may be another process:
-// a client's .env may well be the server's.
-func (n *Node) listens() bool {
+// listensAt tells whether the node is who is reached at the address, however that is written. Until its first resource that
+// may be another process even at the node's own: a client's .env may well be the server's.
+func (n *Node) listensAt(address string) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.server != nil
+	return n.server != nil && samePlace(address, n.address)
 }
 
 // ipcConfig is how the node's connections behave, those of its server and of its clients.

@@ -65,8 +65,8 @@ func DrainTimeout(d time.Duration) NodeOption {
 }
 
 // MaxPayload is the size in bytes of the largest arguments or results that the node takes from a peer, which gets
-// ErrTooLarge before it sends anything larger. By HTTP it is the caller who gets that, when larger results come. Memory of [Alloc] and [Pin] counts in it as any other does, as who does
-// not hold it copies it. Environment: C2_MAX_PAYLOAD, a number of bytes. Default 4 GiB.
+// ErrTooLarge before it sends anything larger. By HTTP it is the caller who gets that, when larger results come. Memory of
+// [Alloc] and [Pin] counts in it as any other does, as who does not hold it copies it. Environment: C2_MAX_PAYLOAD, a number of bytes. Default 4 GiB.
 func MaxPayload(bytes int64) NodeOption {
 	return nodeOption(func(c *nodeConfig) { c.maxPayload = &bytes })
 }
@@ -83,8 +83,8 @@ type MemoryConfig = ipc.MemoryConfig
 // SharedMemory says which way the node's payloads go to other processes of this host, and bounds the memory for them. A
 // field that is zero has its environment variable's value, else its default: Off C2_IPC_SHM (on or off), Inline
 // C2_SHM_INLINE, Dedicated C2_SHM_DEDICATED, ConnBytes C2_SHM_CONN_BYTES, MaxBytes C2_SHM_BYTES, SpillDir C2_SHM_SPILL_DIR,
-// SpillBytes C2_SHM_SPILL_BYTES, Wait C2_SHM_WAIT. Nobody has to know them: the defaults suit. An Off that is false leaves
-// C2_IPC_SHM=off in force: see [UseSharedMemory].
+// SpillBytes C2_SHM_SPILL_BYTES, Prefault C2_SHM_PREFAULT, Wait C2_SHM_WAIT. Nobody has to know them: the defaults suit. An
+// Off that is false leaves C2_IPC_SHM=off in force: see [UseSharedMemory].
 func SharedMemory(config MemoryConfig) NodeOption {
 	return nodeOption(func(c *nodeConfig) {
 		c.memory = &config

@@ -23,7 +23,8 @@ import (
 // anywhere, or by the next one.
 //
 // In the resource's own process the methods are called directly, under the same rules of concurrency as elsewhere, and
-// values are passed as they are: what a pointer or a slice refers to is then shared with the resource.
+// values are passed as they are: what a pointer or a slice refers to is then shared with the resource. Only where Relay, or At with
+// a relay's URL, names the way are they copied even then, as a resource that is found so may move to another process.
 //
 // It fails with ErrNotFound if there is no such resource, ErrUnavailable if nobody listens at the address or the relay
 // can't be reached, ErrDenied if the relay wants another [Token], ErrMismatch if T does not fit the resource (naming everything

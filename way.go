@@ -57,7 +57,7 @@ func (c *connectConfig) way(name string) (way, error) {
 		return nil, err
 	case s == schemeHTTP:
 		return n.relayed(at), nil
-	case at == n.address && n.listens():
+	case n.listensAt(at):
 		at = "thread://"
 	}
 	return address{n, at}, nil

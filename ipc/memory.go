@@ -24,13 +24,12 @@ const (
 // MemoryConfig says which way payloads go, and bounds the shared memory for them. A payload is sent in the first of these
 // ways that will do:
 //
-//   - inline: in its frame, through the socket, up to Inline bytes, or up to what fits a frame (256 KiB) where nothing else
-//     will do;
+//   - inline: in its frame, up to Inline bytes, or up to what fits a frame (256 KiB) where nothing else will do;
 //   - in a block: a piece of shared memory, which the receiver reads where it is;
 //   - in a dedicated segment: shared memory of its own, from Dedicated bytes on, or from what the bounds leave for a
 //     segment with several blocks;
 //   - spilled: in a file, where a payload that would have a dedicated segment finds no memory left;
-//   - in chunks: in several frames, through the socket. So goes what is larger than the memory and the files together
+//   - in chunks: in several frames. So goes what is larger than the memory and the files together
 //     could ever be, what would need memory that other connections have, and everything if there is no shared memory.
 //
 // Memory that the connection itself has in use is waited for, unless a loan is part of that. The zero value of each field
@@ -58,7 +57,7 @@ type MemoryConfig struct {
 	SpillBytes int64
 	// Prefault bounds the size in bytes of the segments whose pages are made present before they are used, which makes the first
 	// payloads faster. A process through which much memory passes, and that shall not seem to have it all, bounds it. Default
-	// all.
+	// all; less than zero is none.
 	Prefault int64
 	// Wait is how long a payload waits, within its call's context, for memory that is in use, before the call fails with
 	// CodeBusy. Default 10 s.
