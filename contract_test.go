@@ -115,6 +115,10 @@ type (
 		counter
 		_ c2.Policy `read:"Value," write:",Reset"`
 	}
+	tagKeys struct {
+		counter
+		_ c2.Policy `write:"Reset" reads:"Value"`
+	}
 	tagTwice struct {
 		counter
 		_ c2.Policy `read:"Value,Value"`
@@ -188,6 +192,7 @@ var mistakes = map[string]func(*c2.Node) error{
 	"policy-unknown-method": value[Counter](&tagUnknown{}),
 	"policy-both":           value[Counter](&tagBoth{}),
 	"policy-empty-name":     value[Counter](&tagEmpty{}),
+	"policy-keys":           value[Counter](&tagKeys{}),
 	"policy-twice":          value[Counter](&tagTwice{}),
 
 	"concurrency": value[Counter](&counter{}, c2.Concurrency(7)),

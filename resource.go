@@ -22,7 +22,7 @@ import (
 //	}
 //
 // It takes no room. The tags of embedded structs hold for what the outer one's do not name. What no tag names goes by its
-// name, see [Register].
+// name, see [Register]. A tag that says anything else is an error of that.
 type Policy struct{}
 
 // Register makes a resource of value: from now on the contract T's methods can be called on it by that name, from this
@@ -208,7 +208,7 @@ func pointerHint(t reflect.Type, method string) string {
 
 // policy says which methods read: by the value's tag, else by the field's of a struct contract, else by name.
 func (c *contract) policy(t reflect.Type) (map[string]access.Access, error) {
-	read, write := policyTags(t)
+	read, write, tagErr := policyTags(t)
 	// A value may be registered under a contract that has only some of its methods, and be tagged for all.
 	elsewhere := func(name string) bool {
 		_, has := t.MethodByName(name)
@@ -228,52 +228,10 @@ func (c *contract) policy(t reflect.Type) (map[string]access.Access, error) {
 	}
 	tags := access.Tags{Read: strings.Join(read, ","), Write: strings.Join(write, ",")}
 	accesses, err := access.Resolve(typeName(indirect(t)), c.names(), tags)
-	if err != nil {
+	if err := errors.Join(tagErr, err); err != nil {
 		return nil, newError(CodeInvalid, "policy of %s:\n\t%s", t, indent(err))
 	}
 	return accesses, nil
-}
-
-// policyTags reads the lists in the tags of the value's Policy fields, and in those of the structs that it embeds, which
-// may say what is not said outside.
-func policyTags(t reflect.Type) (read, write []string) {
-	return embeddedTags(t, make(map[reflect.Type]bool))
-}
-
-// embeddedTags leaves out the types in seen: a struct may embed a pointer to itself.
-func embeddedTags(t reflect.Type, seen map[reflect.Type]bool) (read, write []string) {
-	if t = indirect(t); t.Kind() != reflect.Struct || seen[t] {
-		return nil, nil
-	}
-	seen[t] = true
-	var embedded []reflect.Type
-	for i := range t.NumField() {
-		switch f := t.Field(i); {
-		case f.Type == reflect.TypeFor[Policy]():
-			read = append(read, splitNames(f.Tag.Get("read"))...)
-			write = append(write, splitNames(f.Tag.Get("write"))...)
-		case f.Anonymous:
-			embedded = append(embedded, f.Type)
-		}
-	}
-	outer := slices.Concat(read, write)
-	for _, e := range embedded {
-		r, w := embeddedTags(e, seen)
-		said := func(name string) bool { return slices.Contains(outer, name) }
-		read, write = append(read, slices.DeleteFunc(r, said)...), append(write, slices.DeleteFunc(w, said)...)
-	}
-	return read, write
-}
-
-func splitNames(list string) []string {
-	if strings.TrimSpace(list) == "" {
-		return nil
-	}
-	names := strings.Split(list, ",")
-	for i := range names {
-		names[i] = strings.TrimSpace(names[i])
-	}
-	return names
 }
 
 func indirect(t reflect.Type) reflect.Type {
