@@ -182,7 +182,7 @@ func (c *clientConn) abandon(ctx context.Context, call *pending, half bool) (*Pa
 		<-call.done
 		return call.take()
 	}
-	return nil, contextError(ctx.Err(), call.wasSent())
+	return nil, contextError(ctx.Err(), !half) // what has not been written of a whole one is queued, and will be
 }
 
 // breakOff gives a call up whose arguments can't be read to their end, and tells the server if it has had some of them.

@@ -172,6 +172,51 @@ func TestPartlySentCallIsNotSentAgain(t *testing.T) {
 	}
 }
 
+// TestQueuedCallsMayRun: a call that is given up while it waits to be written is written all the same, and its caller is told that it
+// may have run.
+func TestQueuedCallsMayRun(t *testing.T) {
+	leaktest.Check(t)
+	read, came := make(chan struct{}), make(chan string, 100)
+	address := badServer(t, true, func(c net.Conn) {
+		for <-read; ; {
+			f, err := readFrame(c)
+			if err != nil {
+				return
+			}
+			if f.kind == kCall && len(f.body) < 100 {
+				came <- string(f.body[32:])
+			}
+		}
+	})
+	c := ipc.NewClient(address, ipc.Config{})
+	defer c.Close()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	send := func(args []byte) { wg.Go(func() { c.Call(ctx, ipc.Request{Args: ipc.Bytes(args)}) }) }
+	send(pattern(3 << 20)) // more than goes into a socket that nobody reads
+	await.True(t, "the large call is there", func() bool { return ipc.Calls(c) == 1 })
+	told := make(map[string]bool)
+	for d := time.Millisecond; d < 200*time.Millisecond; d *= 2 {
+		short, cancel := contextWithTimeout(t, d)
+		_, err := c.Call(short, ipc.Request{Args: ipc.Bytes(d.String())})
+		cancel()
+		told[d.String()] = wantCode(t, err, ipc.CodeDeadline).MayHaveRun
+	}
+	send([]byte("last"))
+	close(read)
+	n := 0
+	for what := <-came; what != "last"; what = <-came {
+		if n++; !told[what] {
+			t.Errorf("the call of %s came to the server, and its caller was told that it had not run", what)
+		}
+	}
+	if n == 0 {
+		t.Error("no call was queued, so this test shows nothing")
+	}
+}
+
 // TestShutdownAnswersOrRefuses: of calls that come while a server shuts down, none is left without knowing its end.
 func TestShutdownAnswersOrRefuses(t *testing.T) {
 	leaktest.Check(t)
