@@ -181,13 +181,17 @@ func TestLoanKeepsConnection(t *testing.T) {
 	ours := small(nil)
 	f := serve(t, ipc.Config{})
 	c := f.client(ipc.Config{IdleTimeout: 20 * time.Millisecond, Memory: ours})
-	loans, err := c.Loans(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if loans.Alloc(100<<10) == nil {
-		t.Fatal("no loan")
-	}
+	var loans *ipc.Loans
+	await.True(t, "there is a loan", func() (got bool) { // before the connection, on which there is nothing yet, ends for being idle
+		var err error
+		if loans, err = c.Loans(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got = loans.Alloc(100<<10) != nil; !got {
+			loans.Release()
+		}
+		return got
+	})
 	ended := ipc.Ended(c)
 	select {
 	case <-ended:
