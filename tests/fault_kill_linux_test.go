@@ -260,9 +260,10 @@ func TestFaultServerStopped(t *testing.T) {
 		ended := time.Since(stopped)
 		const limit = 50 * time.Millisecond
 		for _, n := range []int{20 << 10, 2 << 20, 20 << 20} {
+			goods := stock(make([]byte, n), uint64(n))
 			short, cancel := context.WithTimeout(t.Context(), limit)
 			begun := time.Now()
-			err := bothWays(short, d, n)
+			err := storeGoods(short, d, uint64(n), goods)
 			cancel()
 			if !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, c2.ErrBusy) {
 				t.Errorf("%d bytes to a server that stands still: %v", n, err)

@@ -116,7 +116,7 @@ func startRelay(t testing.TB, config relay.Config) string {
 	served := make(chan error, 1)
 	go func() { served <- r.Serve(ln) }()
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), await.Limit)
 		defer cancel()
 		if err := errors.Join(r.Shutdown(ctx), <-served); err != nil {
 			t.Errorf("relay: %v", err)
@@ -138,7 +138,7 @@ func newNode(t testing.TB, opts ...c2.NodeOption) *c2.Node {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), await.Limit)
 		defer cancel()
 		if err := node.Shutdown(ctx); err != nil {
 			t.Errorf("Shutdown: %v", err)

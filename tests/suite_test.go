@@ -105,13 +105,13 @@ var (
 type lab struct {
 	_ c2.Policy `read:"Everything,Kinds,Join,Sum,Nothing,Plain,Any,Bytes,Fail,Block,Endings,Deadline,Overlap,Open,Waiting" write:"Panic"`
 
-	reads, writes       atomic.Int32
-	mostReads, overlaps atomic.Int32
+	reads, writes, overlaps atomic.Int32
 
-	mu      sync.Mutex
-	endings []string
-	gate    chan struct{}
-	waiting int
+	mu        sync.Mutex
+	mostReads int
+	endings   []string
+	gate      chan struct{}
+	waiting   int
 }
 
 func (*lab) Everything(_ context.Context, v Everything) (Everything, error) { return v, nil }
@@ -194,7 +194,9 @@ func (l *lab) SetSlow(context.Context) (int, error) { return l.slow(&l.writes) }
 func (l *lab) slow(running *atomic.Int32) (int, error) {
 	running.Add(1)
 	reads, writes := l.reads.Load(), l.writes.Load()
-	l.mostReads.Store(max(l.mostReads.Load(), reads))
+	l.mu.Lock()
+	l.mostReads = max(l.mostReads, int(reads))
+	l.mu.Unlock()
 	if writes > 1 || writes == 1 && reads > 0 {
 		l.overlaps.Add(1)
 	}
@@ -208,7 +210,9 @@ func (l *lab) slow(running *atomic.Int32) (int, error) {
 
 // Overlap tells how many reads ran beside each other at most, and how often a write ran beside anything.
 func (l *lab) Overlap(context.Context) (int, int, error) {
-	return int(l.mostReads.Load()), int(l.overlaps.Load()), nil
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.mostReads, int(l.overlaps.Load()), nil
 }
 
 // Open opens the gate for those that wait, and closes it again if asked to.

@@ -320,7 +320,7 @@ func TestWireRingsNeverRead(t *testing.T) {
 
 // TestWireRingsReadSlowly has a client that reads a little now and then: the server waits for it.
 func TestWireRingsReadSlowly(t *testing.T) {
-	const n, stall, tick, part = 600 << 10, 500 * time.Millisecond, 5 * time.Millisecond, 4000
+	const n, stall, tick, part = 600 << 10, 1500 * time.Millisecond, 15 * time.Millisecond, 4000
 	address, _ := fetchServer(t, n, stall)
 	m := greetRings(t, address, wireChunks, wireMaxFrame)
 	id, _ := m.begin(wireRequest{args: cborList()}, wireMaxFrame)

@@ -128,7 +128,7 @@ func newLocalMesh(t *testing.T, n int) *localMesh {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	m := &localMesh{T: t, c3: buildC3(t, dir), dir: dir}
-	m.relays = []*localRelay{startLocal(t, m.c3, dir, "127.0.0.1:0", "--relay-id=r0")}
+	m.relays = []*localRelay{startLocal(t, m.c3, dir, child.FreeAddress(t), "--relay-id=r0")} // where it can be started anew
 	for i := 1; i < n; i++ {
 		m.relays = append(m.relays, startLocal(t, m.c3, dir, "127.0.0.1:0", fmt.Sprintf("--relay-id=r%d", i), "--seeds="+m.relays[0].url))
 	}
