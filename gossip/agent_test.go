@@ -2,7 +2,6 @@ package gossip
 
 import (
 	"bufio"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ctwo-go/c2/internal/await"
+	"github.com/ctwo-go/c2/internal/child"
 	"github.com/ctwo-go/c2/internal/leaktest"
 )
 
@@ -53,12 +53,7 @@ func buildAgent(t *testing.T) string {
 // It returns the address where the command asks it.
 func startAgent(t *testing.T, command, join string) (rpc string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	rpc = l.Addr().String()
-	l.Close()
+	rpc = child.FreeAddress(t)
 	c := exec.Command(command, "agent", "-node", "watcher", "-bind", "127.0.0.1:0", "-rpc-addr", rpc, "-join", join)
 	out, err := c.StdoutPipe()
 	if err != nil {
@@ -106,7 +101,7 @@ func TestStockAgent(t *testing.T) {
 	if err := a.Update([]Route{route("counter", 1)}, nil); err != nil {
 		t.Fatal(err)
 	}
-	await.Nothing(t, 5*time.Second, func() string { return sees(b, []*Mesh{a, b}) })
+	await.Nothing(t, await.Limit, func() string { return sees(b, []*Mesh{a, b}) })
 	await.Nothing(t, 10*time.Second, func() string {
 		text, err := exec.CommandContext(t.Context(), command, "members", "-rpc-addr", rpc).CombinedOutput()
 		if tag := a.ledger.tag(at("a")).String(); err != nil || !strings.Contains(string(text), tag) {

@@ -3,7 +3,6 @@ package gossip
 import (
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/ctwo-go/c2/internal/await"
 	"github.com/ctwo-go/c2/internal/leaktest"
@@ -19,14 +18,14 @@ func TestGate(t *testing.T) {
 	for _, id := range []string{"c", "d"} {
 		w.start(id, seeded(b))
 	}
-	await.Nothing(t, 5*time.Second, func() string {
+	await.Nothing(t, await.Limit, func() string {
 		if n := len(a.Members()); n != 4 {
 			return fmt.Sprintf("a has %d members", n)
 		}
 		return ""
 	})
 	w.start("e", seeded(b))
-	await.Nothing(t, 5*time.Second, func() string {
+	await.Nothing(t, await.Limit, func() string {
 		if n := len(b.Members()); n != 5 {
 			return fmt.Sprintf("b has %d members", n)
 		}

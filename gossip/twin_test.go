@@ -29,10 +29,10 @@ func TestTwins(t *testing.T) {
 			return ""
 		}
 	}
-	await.Nothing(t, 5*time.Second, said(&older, "later"))
-	await.Nothing(t, 5*time.Second, said(&newer, "before"))
+	await.Nothing(t, await.Limit, said(&older, "later"))
+	await.Nothing(t, await.Limit, said(&newer, "before"))
 	for _, m := range []*Mesh{a, again, b} {
-		await.Nothing(t, 5*time.Second, func() string {
+		await.Nothing(t, await.Limit, func() string {
 			want := map[string]Status{at("a"): Superseded, at("a2"): Alive, at("b"): Alive}
 			members := m.Members()
 			for _, o := range members {
@@ -109,7 +109,7 @@ func TestClockSetBack(t *testing.T) {
 	if err := b.Update([]Route{route("old", 1)}, nil); err != nil {
 		t.Fatal(err)
 	}
-	await.Nothing(t, 5*time.Second, w.whole)
+	await.Nothing(t, await.Limit, w.whole)
 	address := b.Address()
 	w.kill(b)
 	var log logged

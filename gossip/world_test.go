@@ -13,6 +13,8 @@ import (
 
 	"github.com/hashicorp/memberlist"
 	"github.com/rs/zerolog"
+
+	"github.com/ctwo-go/c2/internal/child"
 )
 
 // world is a mesh in this process: gossip over loopback, pulls and pushes by calls. Its network can be cut in two.
@@ -73,6 +75,8 @@ func (w *world) start(id string, edit ...func(*Config)) *Mesh {
 	}
 	if w.ether != nil {
 		c.listen = w.ether.listen
+	} else {
+		c.Bind = child.FreeAddress(w.t) // where it can be started anew
 	}
 	for _, e := range edit {
 		e(&c)
