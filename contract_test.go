@@ -307,3 +307,37 @@ func TestManyMethodsByStruct(t *testing.T) {
 		t.Errorf("M128: %d, %v", n, err)
 	}
 }
+
+// TestMismatchesAreToldAllAtOnce: also those inside one type.
+func TestMismatchesAreToldAllAtOnce(t *testing.T) {
+	leaktest.Check(t)
+	type place struct {
+		Name string
+		X, Y float64
+	}
+	type placeText struct {
+		Name string
+		X, Y string
+	}
+	node := newNode(t)
+	if err := c2.RegisterAs[struct {
+		Put func(p place) (place, error)
+	}]("map", struct{ putter[place] }{}, c2.On(node)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := c2.Connect[interface {
+		Put(p placeText) (placeText, error)
+		Drop(name string) error
+	}](t.Context(), "map", c2.On(node))
+	wantError(t, err, c2.ErrMismatch,
+		"Drop: the resource has no such method; it has Put",
+		"\n\tPut: parameter 1: X: the client has string, the server has float64",
+		"\n\tPut: parameter 1: Y: the client has string, the server has float64",
+		"\n\tPut: result 1: X: the client has string, the server has float64",
+		"\n\tPut: result 1: Y: the client has string, the server has float64")
+}
+
+// putter gives back what it gets.
+type putter[T any] struct{}
+
+func (putter[T]) Put(v T) (T, error) { return v, nil }

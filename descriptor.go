@@ -186,11 +186,22 @@ func (m *method) fit(d *MethodDescriptor) error {
 func fitTypes(method, what string, client []*codec.Codec, resource []*codec.Schema) error {
 	var faults []error
 	for i, c := range client {
-		if err := codec.Compatible(c.Schema(), resource[i]); err != nil {
+		for _, err := range each(codec.Compatible(c.Schema(), resource[i])) {
 			faults = append(faults, fmt.Errorf("%s: %s %d: %w", method, what, i+1, err))
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// each lists the errors that were joined to err, or err alone; of nil none.
+func each(err error) []error {
+	if err == nil {
+		return nil
+	}
+	if all, ok := err.(interface{ Unwrap() []error }); ok {
+		return all.Unwrap()
+	}
+	return []error{err}
 }
 
 // sameTypes tells whether two methods take and return the very same Go types, the context aside.

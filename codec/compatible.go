@@ -1,6 +1,15 @@
 package codec
 
-import "strconv"
+import (
+	"errors"
+	"strconv"
+)
+
+// maxMismatches bounds how many differences [Compatible] tells: two types may have as many as they have fields.
+const maxMismatches = 16
+
+// errMoreMismatches stands for those beyond.
+var errMoreMismatches = errors.New("and there is more that differs")
 
 // SchemaMismatch says where two wire types differ.
 type SchemaMismatch struct {
@@ -35,9 +44,11 @@ func hint(client, server *Schema) string {
 }
 
 // Compatible says whether values may pass between a client's and a server's type, and if not,
-// returns a *SchemaMismatch (or another error for a schema that is broken). Types are compared as
-// they are on the wire: their names, the size of a single number and pointers do not matter, a
-// struct's field that only one side has is no difference, and any goes with everything.
+// returns a *SchemaMismatch (or another error for a schema that is broken). Where the types differ
+// in several places the error joins one for each, as [errors.Join] does, up to 16 and a word about
+// the rest. Types are compared as they are on the wire: their names, the size of a single number
+// and pointers do not matter, a struct's field that only one side has is no difference, and any
+// goes with everything.
 func Compatible(client, server *Schema) error {
 	var c comparison
 	var err error
@@ -48,59 +59,83 @@ func Compatible(client, server *Schema) error {
 		return err
 	}
 	c.done = map[[2]*Schema]bool{}
-	if m := c.compare(client, server); m != nil {
-		return m
+	return joined(c.compare(client, server))
+}
+
+// joined is one error of all mismatches, nil if there are none.
+func joined(all []*SchemaMismatch) error {
+	if len(all) == 0 {
+		return nil
 	}
-	return nil
+	if len(all) == 1 {
+		return all[0]
+	}
+	var errs []error
+	for _, m := range all[:min(len(all), maxMismatches)] {
+		errs = append(errs, m)
+	}
+	if len(all) > maxMismatches {
+		errs = append(errs, errMoreMismatches)
+	}
+	return errors.Join(errs...)
 }
 
 // comparison is one run of Compatible.
 type comparison struct {
 	client, server index
 	done           map[[2]*Schema]bool // compared, or being compared: types may contain themselves
+	found          int                 // how many mismatches
 }
 
-func (c *comparison) compare(client, server *Schema) *SchemaMismatch {
+// full tells that enough was found: one more than is told.
+func (c *comparison) full() bool { return c.found > maxMismatches }
+
+func (c *comparison) compare(client, server *Schema) []*SchemaMismatch {
 	client, server = c.client.resolve(client), c.server.resolve(server)
 	pair := [2]*Schema{client, server}
-	if c.done[pair] || client.Kind == KindAny || server.Kind == KindAny {
+	if c.full() || c.done[pair] || client.Kind == KindAny || server.Kind == KindAny {
 		return nil
 	}
 	c.done[pair] = true
-	differ := func() *SchemaMismatch {
-		return &SchemaMismatch{Client: client.String(), Server: server.String(), Hint: hint(client, server)}
-	}
 	if client.Kind != server.Kind || client.Of != server.Of || client.Name != server.Name {
-		return differ()
+		return c.differ(client, server)
 	}
 	if client.Len != server.Len && client.Len != 0 && server.Len != 0 {
-		return differ()
+		return c.differ(client, server)
 	}
 	switch client.Kind {
 	case KindList:
 		return at("[]", c.compare(client.Elem, server.Elem))
 	case KindMap:
-		if m := c.compare(client.Key, server.Key); m != nil {
-			return at("[key]", m)
-		}
-		return at("[]", c.compare(client.Elem, server.Elem))
+		keys := at("[key]", c.compare(client.Key, server.Key))
+		return append(keys, at("[]", c.compare(client.Elem, server.Elem))...)
 	case KindStruct, KindTransferable:
 		return c.structs(client, server)
 	case KindTuple:
-		if len(client.Fields) != len(server.Fields) {
-			return differ()
-		}
-		for i, f := range client.Fields {
-			if m := c.compare(f.Type, server.Fields[i].Type); m != nil {
-				return at("["+strconv.Itoa(i)+"]", m)
-			}
-		}
+		return c.tuples(client, server)
 	}
 	return nil
 }
 
+// differ is that two types are no match as a whole.
+func (c *comparison) differ(client, server *Schema) []*SchemaMismatch {
+	c.found++
+	return []*SchemaMismatch{{Client: client.String(), Server: server.String(), Hint: hint(client, server)}}
+}
+
+// tuples compares item by item.
+func (c *comparison) tuples(client, server *Schema) (found []*SchemaMismatch) {
+	if len(client.Fields) != len(server.Fields) {
+		return c.differ(client, server)
+	}
+	for i, f := range client.Fields {
+		found = append(found, at("["+strconv.Itoa(i)+"]", c.compare(f.Type, server.Fields[i].Type))...)
+	}
+	return found
+}
+
 // structs compares the fields that both have.
-func (c *comparison) structs(client, server *Schema) *SchemaMismatch {
+func (c *comparison) structs(client, server *Schema) (found []*SchemaMismatch) {
 	type key struct {
 		name   string
 		intKey bool
@@ -111,17 +146,16 @@ func (c *comparison) structs(client, server *Schema) *SchemaMismatch {
 	}
 	for _, f := range client.Fields {
 		if t := theirs[key{f.Name, f.IntKey}]; t != nil {
-			if m := c.compare(f.Type, t); m != nil {
-				return at(f.Name, m)
-			}
+			found = append(found, at(f.Name, c.compare(f.Type, t))...)
 		}
 	}
-	return nil
+	return found
 }
 
-func at(step string, m *SchemaMismatch) *SchemaMismatch {
-	if m != nil {
+// at puts a step in front of the paths.
+func at(step string, found []*SchemaMismatch) []*SchemaMismatch {
+	for _, m := range found {
 		m.Path = join(step, m.Path)
 	}
-	return m
+	return found
 }

@@ -3,6 +3,7 @@ package codec_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math/big"
 	"reflect"
 	"strings"
@@ -159,6 +160,75 @@ func TestCompatible(t *testing.T) {
 		var m *codec.SchemaMismatch
 		if !errors.As(err, &m) {
 			t.Errorf("error is a %T", err)
+		}
+	}
+}
+
+// TestCompatibleTellsAll: who mends one difference is not to meet the next one only then.
+func TestCompatibleTellsAll(t *testing.T) {
+	type inner struct{ A, B int }
+	type innerText struct{ A, B string }
+	type pair struct {
+		_ struct{} `cbor:",toarray"`
+		L int
+		R bool
+	}
+	type pairText struct {
+		_ struct{} `cbor:",toarray"`
+		L string
+		R []byte
+	}
+	type client struct {
+		X string
+		Y []inner
+		Z map[string]int
+		P pair
+		S bool
+	}
+	type server struct {
+		X float64
+		Y []innerText
+		Z map[int]string
+		P pairText
+		S bool
+	}
+	err := codec.Compatible(schemaOf[client](), schemaOf[server]())
+	want := `X: the client has string, the server has float64
+Y[].A: the client has int, the server has string
+Y[].B: the client has int, the server has string
+Z[key]: the client has string, the server has int
+Z[]: the client has int, the server has string
+P[0]: the client has int, the server has string
+P[1]: the client has bool, the server has []byte`
+	if err == nil || err.Error() != want {
+		t.Errorf("the error is\n%v\nwant\n%s", err, want)
+	}
+	var first *codec.SchemaMismatch
+	if !errors.As(err, &first) || first.Path != "X" {
+		t.Errorf("the first mismatch is %+v", first)
+	}
+}
+
+// TestCompatibleIsBounded: a peer's type may differ in as many places as it likes.
+func TestCompatibleIsBounded(t *testing.T) {
+	lists := func(kind codec.Kind, n int) *codec.Schema {
+		s := &codec.Schema{Kind: codec.KindStruct}
+		for i := range n {
+			s.Fields = append(s.Fields, codec.Field{Name: fmt.Sprintf("F%05d", i), Type: &codec.Schema{Kind: kind}})
+		}
+		return s
+	}
+	const most, rest = 16, "and there is more that differs"
+	for n, lines := range map[int]int{most - 1: most - 1, most: most, most + 1: most + 1, 5000: most + 1} {
+		err := codec.Compatible(lists(codec.KindInt, n), lists(codec.KindText, n))
+		if err == nil {
+			t.Fatalf("%d fields: no error", n)
+		}
+		if got := strings.Count(err.Error(), "\n") + 1; got != lines {
+			t.Errorf("%d fields: %d lines, want %d", n, got, lines)
+		}
+		if got := strings.HasSuffix(err.Error(), rest); got != (n > most) {
+			t.Errorf("%d fields: the error ends with %q: %v", n, rest, got)
 		}
 	}
 }
