@@ -107,6 +107,10 @@ type (
 		counter
 		_ c2.Policy `read:"Value,Peek"`
 	}
+	halfTagged struct {
+		half
+		_ c2.Policy `read:"Value,Peek"`
+	}
 	tagBoth struct {
 		counter
 		_ c2.Policy `read:"Value,Reset" write:"Reset"`
@@ -195,8 +199,13 @@ var mistakes = map[string]func(*c2.Node) error{
 	"policy-keys":           value[Counter](&tagKeys{}),
 	"policy-twice":          value[Counter](&tagTwice{}),
 
-	"concurrency": value[Counter](&counter{}, c2.Concurrency(7)),
-	"max-pending": value[Counter](&counter{}, c2.MaxPending(-1)),
+	"concurrency":     value[Counter](&counter{}, c2.Concurrency(7)),
+	"max-pending":     value[Counter](&counter{}, c2.MaxPending(-1)),
+	"hold-input":      value[Counter](&counter{}, c2.HoldInput("Bump", "Value", "Add")),
+	"hold-input-none": value[Counter](&counter{}, c2.HoldInput()),
+	"resource-all-at-once": func(n *c2.Node) error {
+		return c2.RegisterAs[Counter]("", &halfTagged{}, c2.On(n), c2.Concurrency(7), c2.HoldInput("Bump"), c2.HoldInput("Add"))
+	},
 	"options-all-at-once": func(n *c2.Node) error {
 		return c2.Register[noError]("", nil, c2.On(n), c2.Concurrency(7), c2.MaxPending(-1))
 	},

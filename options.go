@@ -149,7 +149,8 @@ func Concurrency(mode Mode) RegisterOption {
 	return registerOption(func(c *registerConfig) { c.mode = mode })
 }
 
-// MaxPending bounds how many calls may wait for the resource; the call beyond gets ErrBusy at once. Default 16384.
+// MaxPending bounds how many calls may wait for the resource; the call beyond gets ErrBusy at once. Default 16384, as
+// with 0; less is an ErrInvalid.
 func MaxPending(n int) RegisterOption {
 	return registerOption(func(c *registerConfig) { c.maxPending = n })
 }
@@ -157,8 +158,12 @@ func MaxPending(n int) RegisterOption {
 // HoldInput gives the named methods of the resource their arguments where they arrived: the byte slices, slices of
 // numbers, columns and other transferables in them lie in the caller's memory, as under [Hold], for as long as the call
 // runs. They must not be written to, nor be kept without [KeepInput]. In the caller's own process it changes nothing.
+// Without any names, or with one that the contract does not have, Register fails with ErrInvalid.
 func HoldInput(methods ...string) RegisterOption {
-	return registerOption(func(c *registerConfig) { c.held = append(c.held, methods...) })
+	return registerOption(func(c *registerConfig) {
+		c.held = append(c.held, methods...)
+		c.heldNone = c.heldNone || len(methods) == 0
+	})
 }
 
 // At says where the resource is: thread:// is this process, ipc://name and ipc:///abs/path.sock another one of this
@@ -181,6 +186,7 @@ type registerConfig struct {
 	mode       Mode
 	maxPending int
 	held       []string // the methods of HoldInput
+	heldNone   bool     // there was one without methods
 }
 
 func (c *registerConfig) holdsInput(method string) bool { return slices.Contains(c.held, method) }
@@ -188,9 +194,12 @@ func (c *registerConfig) holdsInput(method string) bool { return slices.Contains
 // checkHeld finds fault with methods of HoldInput that the contract has not.
 func (c *registerConfig) checkHeld(contract *contract) error {
 	var faults []error
+	if c.heldNone {
+		faults = append(faults, fmt.Errorf("HoldInput(): want the names of methods; %s has %s", contract.typ, strings.Join(contract.names(), ", ")))
+	}
 	for _, name := range c.held {
 		if contract.find(name) == nil {
-			faults = append(faults, newError(CodeInvalid, "HoldInput(%q): %s has no such method; it has %s", name, contract.typ, strings.Join(contract.names(), ", ")))
+			faults = append(faults, fmt.Errorf("HoldInput(%q): %s has no such method; it has %s", name, contract.typ, strings.Join(contract.names(), ", ")))
 		}
 	}
 	return errors.Join(faults...)

@@ -116,35 +116,50 @@ type boundFunc struct {
 	receiver reflect.Value
 }
 
+// fitted is a value that serves a contract.
+type fitted struct {
+	contract *contract
+	value    reflect.Value
+	fns      map[string]boundFunc
+	accesses map[string]access.Access
+}
+
+// fitResource finds how the value serves the contract. Its error names everything that is wrong.
+func fitResource(t reflect.Type, name string, value reflect.Value, config *registerConfig) (f fitted, err error) {
+	f.contract, err = contractOf(t)
+	if err != nil { // then nothing is known of its methods
+		return f, invalid(checkResourceName(name), config.check(), err)
+	}
+	faults := []error{checkResourceName(name), config.check(), config.checkHeld(f.contract)}
+	if f.value = value; f.value.Kind() == reflect.Interface {
+		f.value = f.value.Elem()
+	}
+	if !f.value.IsValid() || f.value.Kind() == reflect.Pointer && f.value.IsNil() {
+		faults = append(faults, fmt.Errorf("the value to register under %s is nil; pass the resource itself", t))
+		return f, invalid(faults...)
+	}
+	f.fns, err = f.contract.bind(f.value)
+	faults = append(faults, err)
+	f.accesses, err = f.contract.policy(f.value.Type())
+	return f, invalid(append(faults, err)...)
+}
+
 func newResource(t reflect.Type, name string, value reflect.Value, config *registerConfig) (*resource, error) {
-	c, err := contractOf(t)
-	if err := invalid(checkResourceName(name), config.check(), err); err != nil {
-		return nil, err
-	}
-	if value.Kind() == reflect.Interface {
-		value = value.Elem()
-	}
-	if !value.IsValid() || value.Kind() == reflect.Pointer && value.IsNil() {
-		return nil, newError(CodeInvalid, "the value to register under %s is nil; pass the resource itself", t)
-	}
-	fns, err := c.bind(value)
+	f, err := fitResource(t, name, value, config)
 	if err != nil {
 		return nil, err
 	}
-	accesses, err := c.policy(value.Type())
-	if err := errors.Join(err, config.checkHeld(c)); err != nil {
-		return nil, err
-	}
-	r := &resource{name: name, value: value.Interface(), sched: sched.New(sched.Mode(config.mode), config.maxPending), since: time.Now()}
+	c := f.contract
+	r := &resource{name: name, value: f.value.Interface(), sched: sched.New(sched.Mode(config.mode), config.maxPending), since: time.Now()}
 	r.desc = &Descriptor{
 		Name: name, Contract: typeName(t), Namespace: c.namespace, Version: c.version,
 		Concurrency: sched.Mode(config.mode).String(),
 	}
 	for _, name := range c.names() {
-		a := accesses[name]
+		a := f.accesses[name]
 		m := boundMethod{
 			method: c.find(name), calls: r.sched.Class(a == access.Read), failed: new(failures),
-			holdsInput: config.holdsInput(name), boundFunc: fns[name],
+			holdsInput: config.holdsInput(name), boundFunc: f.fns[name],
 		}
 		r.methods = append(r.methods, m)
 		r.desc.Methods = append(r.desc.Methods, m.describe(a.String()))
@@ -173,7 +188,7 @@ func (c *contract) bind(value reflect.Value) (map[string]boundFunc, error) {
 		faults = append(faults, err)
 	}
 	if err := errors.Join(faults...); err != nil {
-		return nil, newError(CodeInvalid, "%s does not implement %s:\n\t%s", value.Type(), c.typ, indent(err))
+		return nil, fmt.Errorf("%s does not implement %s:\n\t%s", value.Type(), c.typ, indent(err))
 	}
 	return fns, nil
 }
@@ -229,7 +244,7 @@ func (c *contract) policy(t reflect.Type) (map[string]access.Access, error) {
 	tags := access.Tags{Read: strings.Join(read, ","), Write: strings.Join(write, ",")}
 	accesses, err := access.Resolve(typeName(indirect(t)), c.names(), tags)
 	if err := errors.Join(tagErr, err); err != nil {
-		return nil, newError(CodeInvalid, "policy of %s:\n\t%s", t, indent(err))
+		return nil, fmt.Errorf("policy of %s:\n\t%s", t, indent(err))
 	}
 	return accesses, nil
 }
