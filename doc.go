@@ -35,11 +35,17 @@
 // both sides have must agree, and that is checked by [Connect], not by the first call. [Contract] gives a contract a
 // version.
 //
+// In a struct of funcs, a field's tag may say how the field is meant: `c2:"read"` and `c2:"write"` what the method does to
+// the resource, and `c2:"name=Increment"` that it stands for the method of that name, which else is the field's own. There
+// may be one of the first two, and a comma between them and the last. Where a resource is registered they count for the
+// methods that its [Policy] does not name. Where a client connects, a method that it tags as read must be one: else that
+// is an ErrMismatch.
+//
 // # Concurrency
 //
 // Resources need no locks: a method that reads runs beside others that read, any other runs alone, first come, first
-// served. Which methods read is said by a [Policy] tag or follows from their names; [Concurrency] sets another rule. This
-// holds for callers of the same process, too. A resource must not call its own methods through c2 in a way that would
+// served. Which methods read is said by a [Policy] tag or by those of the contract, or follows from their names;
+// [Concurrency] sets another rule. This holds for callers of the same process, too. A resource must not call its own methods through c2 in a way that would
 // have to wait for itself: such a call ends with its context only.
 //
 // # Relays

@@ -21,8 +21,8 @@ import (
 //		n int
 //	}
 //
-// It takes no room. The tags of embedded structs hold for what the outer one's do not name. What no tag names goes by its
-// name, see [Register]. A tag that says anything else is an error of that.
+// It takes no room. The tags of embedded structs hold for what the outer one's do not name. What no tag names goes
+// by the contract's tags if it has them, else by its name, see [Register]. A tag that says anything else is an error of that.
 type Policy struct{}
 
 // Register makes a resource of value: from now on the contract T's methods can be called on it by that name, from this
@@ -33,8 +33,9 @@ type Policy struct{}
 // T is an interface, or a struct of func fields that value has set. The value needs to know nothing of being remote. From
 // now on it belongs to its callers: even to read it beside them takes a call.
 // A method that reads may run beside others that read; any other runs alone. Which ones read is said by a [Policy] tag in
-// the value's struct, else by the first word of the method's name (Get List Is Has Find Count Len Size Read Peek
-// Describe Lookup Query Search Stat Show Contains Exists), else it writes. [Concurrency] sets another rule.
+// the value's struct, else by the field's tag where T is a struct of funcs, else by the first word of the method's name
+// (Get List Is Has Find Count Len Size Read Peek Describe Lookup Query Search Stat Show Contains Exists), else it writes.
+// [Concurrency] sets another rule.
 //
 // If the value has a method Shutdown(context.Context) error, it is called once when the resource leaves, by
 // [Unregister] or when the node shuts down.
