@@ -4,8 +4,11 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -42,6 +45,7 @@ type settings struct {
 	token        string      // empty: there is none
 	tls          *tls.Config // nil: the defaults
 	logger       zerolog.Logger
+	unknown      []string // variables in .env that are no settings
 }
 
 const (
@@ -55,7 +59,7 @@ func (c *nodeConfig) resolve() (settings, error) {
 	if err != nil {
 		return settings{}, err
 	}
-	r := resolver{lookup: dotenv.Lookup(os.LookupEnv, file)}
+	r := newResolver(file)
 	s := settings{
 		address:      setting(&r, c.address, "C2_ADDRESS", "", "an address", parseText),
 		callTimeout:  setting(&r, c.callTimeout, "C2_CALL_TIMEOUT", defaultCallTimeout, "a duration like 30s, or 0 for none", parseDuration),
@@ -84,6 +88,7 @@ func (c *nodeConfig) resolve() (settings, error) {
 	if err := errors.Join(r.faults...); err != nil {
 		return settings{}, newError(CodeInvalid, "%v", err)
 	}
+	s.unknown = r.unknown(file)
 	return s, nil
 }
 
@@ -123,8 +128,31 @@ func given[T comparable](v T) *T {
 
 // resolver looks settings up and collects what is wrong with them.
 type resolver struct {
-	lookup func(string) (string, bool)
+	find   func(string) (string, bool)
+	asked  map[string]bool // the variables that were looked up
 	faults []error
+}
+
+// newResolver makes one that asks the environment first, and then what .env has.
+func newResolver(file map[string]string) resolver {
+	return resolver{find: dotenv.Lookup(os.LookupEnv, file), asked: make(map[string]bool)}
+}
+
+func (r *resolver) lookup(variable string) (string, bool) {
+	r.asked[variable] = true
+	return r.find(variable)
+}
+
+// unknown lists the variables of .env that are settings of nobody: neither looked up, nor of the command c3. Those of the
+// environment are not looked at, where others than the user may put some.
+func (r *resolver) unknown(file map[string]string) []string {
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(file)) {
+		if !r.asked[name] && name != "C2_AT" && name != "C2_TOKEN_FILE" && !strings.HasPrefix(name, "C2_RELAY_") {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 func (r *resolver) check(option string, ok bool, want string) {

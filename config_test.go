@@ -1,7 +1,9 @@
 package c2_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"os"
@@ -78,6 +80,45 @@ func TestNodesInventTheirAddresses(t *testing.T) {
 	settings(t, nil, "")
 	if a, b := plainNode(t).Address(), plainNode(t).Address(); a == b {
 		t.Errorf("two nodes have the address %s", a)
+	}
+}
+
+// TestUnknownVariablesAreLogged: a name that is misspelt is not ignored without a word.
+func TestUnknownVariablesAreLogged(t *testing.T) {
+	for name, test := range map[string]struct{ dotenv, logged string }{
+		"misspelt": {"C2_CALL_TIMOUT=3s\nC2_ADRESS=ipc://demo\nC2_CALL_TIMEOUT=1s", `"variables":["C2_ADRESS","C2_CALL_TIMOUT"]`},
+		"all": {`
+			C2_ADDRESS=ipc://unknown-variables
+			C2_CALL_TIMEOUT=1s
+			C2_DRAIN_TIMEOUT=1s
+			C2_MAX_PAYLOAD=1000
+			C2_LOG_LEVEL=debug
+			C2_IPC_SHM=on
+			C2_IPC_POLL=0
+			C2_SHM_INLINE=1
+			C2_SHM_DEDICATED=1
+			C2_SHM_CONN_BYTES=1
+			C2_SHM_BYTES=1
+			C2_SHM_SPILL_DIR=/
+			C2_SHM_SPILL_BYTES=-1
+			C2_SHM_WAIT=1s
+			C2_RELAY=http://127.0.0.1:1
+			C2_TOKEN=t
+			C2_TLS_CA=
+			C2_TLS_CERT=
+			C2_TLS_KEY=`, ""},
+		"of the command":    {"C2_AT=ipc://demo\nC2_TOKEN_FILE=/token\nC2_RELAY_BIND=:80", ""},
+		"of other programs": {"PORT=80\nC2=1\nXC2_ADRESS=1", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			settings(t, map[string]string{"C2_SERVICE_HOST": "10.0.0.1"}, test.dotenv)
+			var log bytes.Buffer
+			// What the logger, and the settings of TLS, are set to by options is no reason to take their variables for unknown.
+			plainNode(t, c2.Logger(zerolog.New(&log)), c2.TLS(new(tls.Config)), c2.Token("other"), c2.SharedMemory(c2.MemoryConfig{Off: true}))
+			if got := log.String(); (got == "") != (test.logged == "") || !strings.Contains(got, test.logged) {
+				t.Errorf("logged %q, want %q", got, test.logged)
+			}
+		})
 	}
 }
 

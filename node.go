@@ -56,7 +56,7 @@ type resourceTable struct {
 }
 
 // NewNode makes a node of its own. It listens nowhere until a resource is registered with it. Settings that are wrong,
-// in options, environment or .env, are an ErrInvalid that names each.
+// in options, environment or .env, are an ErrInvalid that names each; a variable C2_… in .env that is no setting is logged.
 func NewNode(opts ...NodeOption) (*Node, error) {
 	var config nodeConfig
 	for _, o := range opts {
@@ -76,6 +76,9 @@ func NewNode(opts ...NodeOption) (*Node, error) {
 	}
 	if n.address == "" {
 		n.address = ipc.InventAddress()
+	}
+	if len(s.unknown) > 0 {
+		n.log.Warn().Strs("variables", s.unknown).Msg("the file .env sets what is no setting of c2; are the names right?")
 	}
 	n.resources.Store(&resourceTable{byName: map[string]*resource{}, byID: map[uint64]*resource{}})
 	if n.directory, err = newDirectory(n); err != nil {
