@@ -96,6 +96,7 @@ func TestUnknownVariablesAreLogged(t *testing.T) {
 			C2_IPC_SHM=on
 			C2_IPC_POLL=0
 			C2_SHM_INLINE=1
+			C2_SHM_PREFAULT=1
 			C2_SHM_DEDICATED=1
 			C2_SHM_CONN_BYTES=1
 			C2_SHM_BYTES=1
