@@ -60,13 +60,13 @@ func newRelay(s streams, where *settings) *cobra.Command {
 			return err
 		}
 		where.fillTLS(from)
-		return f.serve(cmd.Context(), s, where, from)
+		return f.serve(cmd.Context(), s, where, from, unknownVariables(cmd.Flags(), from))
 	}
 	return cmd
 }
 
-// serve runs a relay until ctx ends.
-func (f *relayFlags) serve(ctx context.Context, s streams, where *settings, from source) error {
+// serve runs a relay until ctx ends. It tells of variables that are unknown.
+func (f *relayFlags) serve(ctx context.Context, s streams, where *settings, from source, unknown []string) error {
 	log, err := f.logger(s, from)
 	if err != nil {
 		return err
@@ -96,6 +96,9 @@ func (f *relayFlags) serve(ctx context.Context, s streams, where *settings, from
 	go func() { served <- r.Serve(ln) }()
 	log.Info().Str("id", r.ID()).Stringer("address", ln.Addr()).Bool("https", config.TLS != nil).Msg("relay serves")
 	f.warn(ln.Addr(), &config, log)
+	if len(unknown) > 0 {
+		log.Warn().Strs("variables", unknown).Msg("the file .env sets what is no flag of c3 relay; are the names right?")
+	}
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)

@@ -5,7 +5,9 @@ import (
 	"bytes"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -95,6 +97,18 @@ func fillFlags(set *pflag.FlagSet, from source) (err error) {
 		}
 	})
 	return err
+}
+
+// unknownVariables lists the variables in .env that are named like those of flags, and are of none.
+func unknownVariables(set *pflag.FlagSet, from source) (names []string) {
+	known := map[string]bool{"C2_RELAY_ANNOUNCE_TOKEN": true}
+	set.VisitAll(func(f *pflag.Flag) { known[variableOf(f.Name)] = true })
+	for _, name := range slices.Sorted(maps.Keys(from.vars)) {
+		if strings.HasPrefix(name, variableOf("")) && !known[name] {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // wanted is what flags of a type take.

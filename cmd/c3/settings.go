@@ -42,13 +42,16 @@ func newSettings(root *cobra.Command) *settings {
 }
 
 // source is where the settings come from that no flag has: the environment, then .env.
-type source struct{ env, file func(string) (string, bool) }
+type source struct {
+	env, file func(string) (string, bool)
+	vars      map[string]string // what is in .env
+}
 
 func readSource() (source, error) {
 	vars, err := dotenv.ReadFile(".env", "C2_")
 	file := func(name string) (string, bool) { v, ok := vars[name]; return v, ok && v != "" }
 	env := func(name string) (string, bool) { v, ok := os.LookupEnv(name); return v, ok && v != "" }
-	return source{env, file}, err
+	return source{env, file, vars}, err
 }
 
 // fill sets what the flag does not say to what the variable does.
