@@ -1,6 +1,7 @@
 package c2_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/rs/zerolog"
 
 	"github.com/ctwo-go/c2"
 	"github.com/ctwo-go/c2/internal/leaktest"
@@ -131,6 +134,33 @@ func (h *hookedCounter) Shutdown(ctx context.Context) error {
 		return h.hook(ctx)
 	}
 	return nil
+}
+
+// closable is a resource whose Shutdown is none that a node calls.
+type closable struct{ counter }
+
+func (*closable) Shutdown() error { panic("this is no hook") }
+
+// TestShutdownThatIsNotCalledIsLogged: a hook of another signature would never be missed, unless it is a method of the contract.
+func TestShutdownThatIsNotCalledIsLogged(t *testing.T) {
+	leaktest.Check(t)
+	var log bytes.Buffer
+	node := newNode(t, c2.Logger(zerolog.New(&log)))
+	register[Counter](t, node, "plain", &counter{})
+	register[Counter](t, node, "hooked", &hookedCounter{ended: new([]string)})
+	register[interface{ Shutdown() error }](t, node, "contract", &closable{})
+	if strings.Contains(log.String(), "is not called") {
+		t.Errorf("logged %s, where there is nothing to say", log.String())
+	}
+	register[Counter](t, node, "closable", &closable{})
+	for _, want := range []string{`"level":"warn"`, `"resource":"closable"`, `"has":"Shutdown() error"`, "Shutdown(context.Context) error"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("%s is not in the log: %s", want, log.String())
+		}
+	}
+	if err := node.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestShutdownHooks(t *testing.T) {

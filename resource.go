@@ -38,7 +38,7 @@ type Policy struct{}
 // [Concurrency] sets another rule.
 //
 // If the value has a method Shutdown(context.Context) error, it is called once when the resource leaves, by
-// [Unregister] or when the node shuts down.
+// [Unregister] or when the node shuts down. One of another signature is not, which is logged unless it is one of T's.
 //
 // It fails with ErrInvalid for a contract, tag, name or option that is wrong (all faults at once) and for a name or a
 // value that is registered already, with ErrClosed after Shutdown, and with what kept the node from listening.
@@ -86,7 +86,11 @@ func register(t reflect.Type, name string, value reflect.Value, opts []RegisterO
 	if err != nil {
 		return callError(err).at(name, "")
 	}
-	return node.add(r)
+	if err := node.add(r); err != nil {
+		return err
+	}
+	r.checkHook(node)
+	return nil
 }
 
 // resource is a value that is registered under a name.
@@ -294,12 +298,30 @@ func (m *boundMethod) call(n *Node, r *resource, args []reflect.Value) (out []re
 	return m.fn.Call(args), nil
 }
 
+// shutter is what a value is that wants to know when its resource leaves.
+type shutter interface {
+	Shutdown(ctx context.Context) error
+}
+
+// checkHook logs a method of the value that looks as if it were to be called when the resource leaves, and will not be.
+func (r *resource) checkHook(n *Node) {
+	t := reflect.TypeOf(r.value)
+	m, ok := t.MethodByName("Shutdown")
+	called := t.Implements(reflect.TypeFor[shutter]()) || slices.ContainsFunc(r.methods, func(m boundMethod) bool { return m.name == "Shutdown" })
+	if !ok || called {
+		return
+	}
+	has := signature("Shutdown", reflect.ValueOf(r.value).Method(m.Index).Type())
+	n.log.Warn().Str("resource", r.name).Str("has", has).
+		Msg("the value's Shutdown is not called when the resource leaves; for that it is to be Shutdown(context.Context) error")
+}
+
 // leave ends the resource's life, once it can't be found any more: it waits for the calls that run, then calls
 // the value's Shutdown.
 func (r *resource) leave(ctx context.Context, n *Node) (err error) {
 	r.sched.Close()
 	err = r.sched.Drain(ctx)
-	s, ok := r.value.(interface{ Shutdown(context.Context) error })
+	s, ok := r.value.(shutter)
 	if !ok {
 		return err
 	}
