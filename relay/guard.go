@@ -54,7 +54,7 @@ func (g *guard) mayCall(ctx *fasthttp.RequestCtx) error {
 	}
 	h := &ctx.Request.Header
 	if g.call.set && !g.call.shows(h) && !(g.announce.set && g.announce.shows(h)) { // servers call, too
-		return errToken
+		return noToken(h, errToken, errOtherToken)
 	}
 	return nil
 }
@@ -66,7 +66,7 @@ func (g *guard) mayAnnounce(ctx *fasthttp.RequestCtx) error {
 	}
 	switch {
 	case g.announce.set && !g.announce.shows(&ctx.Request.Header):
-		return errToken
+		return noToken(&ctx.Request.Header, errServerToken, errOtherServerToken)
 	case !g.announce.set && !fromHere(ctx.RemoteAddr(), ctx.LocalAddr()):
 		return &ipc.Error{Code: ipc.CodeDenied, Message: "servers announce from the relay's own host only, unless it has a token for them (--announce-token-file)"}
 	}
@@ -79,13 +79,37 @@ func (g *guard) mayTell(ctx *fasthttp.RequestCtx) error {
 		return err
 	}
 	if g.announce.set && !g.announce.shows(&ctx.Request.Header) {
-		return errToken
+		return noToken(&ctx.Request.Header, errServerToken, errOtherServerToken)
 	}
 	return nil
 }
 
-// errToken is answered with 401.
-var errToken = &ipc.Error{Code: ipc.CodeDenied, Message: "the relay wants a token: send Authorization: Bearer TOKEN (C2_TOKEN)"}
+// noToken is the error for a request that does not show the token: none if it shows nothing, else other.
+func noToken(h *fasthttp.RequestHeader, none, other *ipc.Error) error {
+	if len(h.PeekBytes(headerAuthorization)) > 0 {
+		return other
+	}
+	return none
+}
+
+// These are answered with 401.
+var (
+	errToken      = &ipc.Error{Code: ipc.CodeDenied, Message: "the relay wants a token: send Authorization: Bearer TOKEN (C2_TOKEN)"}
+	errOtherToken = &ipc.Error{
+		Code: ipc.CodeDenied, Message: "the relay wants another token than this one; send its own as Authorization: Bearer TOKEN (C2_TOKEN)",
+	}
+	errServerToken = &ipc.Error{
+		Code: ipc.CodeDenied, Message: "the relay wants the token of servers: send Authorization: Bearer TOKEN (C2_TOKEN)",
+	}
+	errOtherServerToken = &ipc.Error{
+		Code: ipc.CodeDenied, Message: "the relay wants another token than this one: that of servers, which may not be that of callers; send it as Authorization: Bearer TOKEN (C2_TOKEN)",
+	}
+)
+
+// wantsToken tells whether e is one of them.
+func wantsToken(e *ipc.Error) bool {
+	return e == errToken || e == errOtherToken || e == errServerToken || e == errOtherServerToken
+}
 
 // fromHere tells whether a connection comes from this host: who connects to an address of his own host has that very address,
 // which no other host has.

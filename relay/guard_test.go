@@ -60,6 +60,26 @@ func TestTokens(t *testing.T) {
 	}
 }
 
+// TestTokenProblems: who shows no token is told to, who shows another one that it is another one, and servers whose it is to be.
+func TestTokenProblems(t *testing.T) {
+	leaktest.Check(t)
+	h := newHost(t, relay.Config{Token: "a", AnnounceToken: "b"})
+	h.token = ""
+	for _, c := range []struct{ verb, path, show, want string }{
+		{"GET", "/v1/resources", "", "the relay wants a token: send Authorization"},
+		{"GET", "/v1/resources", "Bearer c", "the relay wants another token than this one; send its own"},
+		{"POST", "/v1/routes", "", "the relay wants the token of servers: send Authorization"},
+		{"POST", "/v1/routes", "Bearer a", "the relay wants another token than this one: that of servers"},
+	} {
+		what := c.verb + " " + c.path + ", " + c.show
+		status, _, body := h.withHeader(c.verb, c.path, "Authorization", c.show)
+		h.expectProblem(what, status, body, 401, "denied")
+		if !strings.Contains(body, c.want) {
+			t.Errorf("%s: %s, want %q in it", what, body, c.want)
+		}
+	}
+}
+
 func (h *host) expectPass(what string, status int, header http.Header, body string, passed int, pass bool) {
 	h.t.Helper()
 	if pass {

@@ -55,7 +55,7 @@ func (r *Relay) writeProblem(ctx *fasthttp.RequestCtx, err error, resource, meth
 		*p = *from.problem
 	case errors.As(err, &special):
 		p.Status, p.Title = special.status, special.title
-	case e == errToken:
+	case wantsToken(e):
 		p.Status, p.Title = fasthttp.StatusUnauthorized, "Unauthorized"
 		ctx.Response.Header.Set("WWW-Authenticate", `Bearer realm="c2"`)
 	}
