@@ -281,7 +281,7 @@ func (x *exchange) convert(m *method) error {
 	}
 	args, err := jsonvalue.AppendArgs(x.args[:0], m.desc.Params, m.desc.Variadic, x.text)
 	if err != nil {
-		return &ipc.Error{Code: ipc.CodeInvalid, Message: fmt.Sprintf("%s: %v", m.desc, err)}
+		return &ipc.Error{Code: ipc.CodeInvalid, Message: fmt.Sprintf("%v; the method is %s", err, m.desc)}
 	}
 	x.args = args
 	return nil

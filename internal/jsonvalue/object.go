@@ -179,11 +179,8 @@ func (r *reader) keyOf(place *codec.Schema, text []byte) error {
 		}
 	}
 	inner := reader{scanner: scanner{src: bytes.Clone(text), depth: r.depth}, refs: r.refs, dst: r.dst}
-	if err := inner.value(s); err != nil {
-		return err
-	}
-	if err := inner.end(); err != nil {
-		return err
+	if inner.value(s) != nil || inner.end() != nil { // whose errors have places in the key, not in the JSON
+		return fmt.Errorf("want %v, have %q", s, shorten(string(text), clipped))
 	}
 	r.dst = inner.dst
 	return nil
@@ -280,7 +277,7 @@ func (r *reader) any(s *codec.Schema, c byte) error {
 	case numeric(c):
 		return r.anyNumber()
 	}
-	return r.syntax("a value")
+	return r.noValue()
 }
 
 // anyNumber takes a number as an integer, if it is written as one, or as a float.

@@ -27,6 +27,14 @@ func (s *scanner) syntax(want string) error {
 	return fmt.Errorf("at byte %d: want %s, have %q", s.at, want, have[:min(len(have), 16)])
 }
 
+// noValue is the error where a value is due and none begins.
+func (s *scanner) noValue() error {
+	if c := s.byte(); c == 'N' || c == 'I' { // as Python writes them
+		return s.syntax("a value (NaN and Infinity are written in quotes)")
+	}
+	return s.syntax("a value")
+}
+
 // peek passes over white space and is the byte behind it, 0 at the end.
 func (s *scanner) peek() byte {
 	for s.at < len(s.src) {
@@ -283,7 +291,7 @@ func (s *scanner) skip() error {
 		return s.skipParts(c + 2)
 	}
 	if c := s.byte(); c != '-' && (c < '0' || c > '9') {
-		return s.syntax("a value")
+		return s.noValue()
 	}
 	_, _, err := s.number()
 	return err

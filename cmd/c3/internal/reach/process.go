@@ -2,6 +2,7 @@ package reach
 
 import (
 	"context"
+	"fmt"
 	"io"
 
 	"github.com/rs/zerolog"
@@ -101,7 +102,7 @@ func (p *process) Call(ctx context.Context, call Call, w io.Writer) error {
 	args := call.Args
 	if m != nil && call.Format == JSON {
 		if args, err = jsonvalue.AppendArgs(nil, m.Params, m.Variadic, args); err != nil {
-			return &c2.Error{Code: c2.CodeInvalid, Resource: call.Resource, Method: call.Method, Message: err.Error()}
+			return &c2.Error{Code: c2.CodeInvalid, Resource: call.Resource, Method: call.Method, Message: fmt.Sprintf("%v; the method is %s", err, m)}
 		}
 	}
 	results, err := d.CallCBOR(ctx, call.Method, args) // says which methods there are, if m is nil
