@@ -43,7 +43,7 @@ func newCall(s streams, where *settings) *cobra.Command {
 	c := caller{streams: s}
 	cmd := &cobra.Command{
 		Use: "call [flags] NAME METHOD [ARG...]", Short: "Call a method", Long: callLong, Example: callExample,
-		Args: cobra.MinimumNArgs(2), ValidArgsFunction: where.completeMethods, DisableFlagsInUseLine: true,
+		Args: takes(2, -1), ValidArgsFunction: where.completeMethods, DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if c.json && c.raw || c.json && c.cbor || c.raw && c.cbor {
 				return errors.New("one of --json, --raw and --cbor")
@@ -102,23 +102,27 @@ func (c *caller) print(ctx context.Context, p reach.Place, call reach.Call) erro
 	if out.err != nil {
 		return other(out.err)
 	}
-	if err == nil && call.Results == reach.JSON {
+	if err == nil && call.Results == reach.JSON && out.last != '\n' { // relays end it themselves
 		_, err = io.WriteString(c.out, "\n")
 		err = other(err)
 	}
 	return err
 }
 
-// failing remembers that writing failed, to tell that from a failure of the call.
+// failing remembers that writing failed, to tell that from a failure of the call, and what was written last.
 type failing struct {
-	w   io.Writer
-	err error
+	w    io.Writer
+	err  error
+	last byte
 }
 
 // Write implements [io.Writer].
 func (f *failing) Write(p []byte) (n int, err error) {
 	n, err = f.w.Write(p)
 	f.err = errors.Join(f.err, err)
+	if n > 0 {
+		f.last = p[n-1]
+	}
 	return n, err
 }
 

@@ -13,7 +13,7 @@ import (
 func newDescribe(s streams, where *settings) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "describe NAME", Short: "Show the methods of a resource", Args: cobra.ExactArgs(1), ValidArgsFunction: where.completeNames,
+		Use: "describe NAME", Short: "Show the methods of a resource", Args: takes(1, 1), ValidArgsFunction: where.completeNames,
 		Long:    `Show the methods of a resource, with the types of their parameters and results as Go has them, and which of them read.`,
 		Example: `  c3 --at ipc://demo describe counter`,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -14,7 +14,7 @@ import (
 func newLs(s streams, where *settings) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "ls", Short: "List the resources", Args: cobra.NoArgs, ValidArgsFunction: cobra.NoFileCompletions,
+		Use: "ls", Short: "List the resources", Args: takes(0, 0), ValidArgsFunction: cobra.NoFileCompletions,
 		Long: `List the resources: their contracts, where they are, how many of their methods read and write, and how many
 calls they had: through the relay that answers, or, with --at, from everywhere.`,
 		Example: `  c3 --at ipc://demo ls

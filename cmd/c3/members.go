@@ -16,7 +16,7 @@ import (
 func newMembers(s streams, where *settings) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "members", Short: "List the relays of the mesh", Args: cobra.NoArgs, ValidArgsFunction: cobra.NoFileCompletions,
+		Use: "members", Short: "List the relays of the mesh", Args: takes(0, 0), ValidArgsFunction: cobra.NoFileCompletions,
 		Long: `List the relays of the mesh that the relay is in, as it knows them: whether they live, how many resources they have, and
 how long a message takes to them and back. The relay itself has a star. One that is superseded lives, but its id has a later start:
 if it stays so for a minute, two relays have the same id, and the resources of the superseded one are not found.`,
@@ -40,7 +40,7 @@ if it stays so for a minute, two relays have the same id, and the resources of t
 func newJoin(s streams, where *settings) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "join ADDRESS…", Short: "Have a relay join a mesh", Args: cobra.MinimumNArgs(1), ValidArgsFunction: cobra.NoFileCompletions,
+		Use: "join ADDRESS…", Short: "Have a relay join a mesh", Args: takes(1, -1), ValidArgsFunction: cobra.NoFileCompletions,
 		Long: `Have the relay join the mesh that others are in, by their URLs or the HOST:PORT of their gossip. One that can be
 reached is enough. It takes the token of servers, where the relay has one.`,
 		Example: `  c3 --relay http://relay-a:8080 join http://relay-b:8080
@@ -62,7 +62,7 @@ reached is enough. It takes the token of servers, where the relay has one.`,
 
 func newLeave(where *settings) *cobra.Command {
 	return &cobra.Command{
-		Use: "leave", Short: "Have a relay leave its mesh", Args: cobra.NoArgs, ValidArgsFunction: cobra.NoFileCompletions,
+		Use: "leave", Short: "Have a relay leave its mesh", Args: takes(0, 0), ValidArgsFunction: cobra.NoFileCompletions,
 		Long: `Have the relay leave its mesh. It goes on serving the resources of its own host, and joins no mesh again until it is
 started anew. It takes the token of servers, where the relay has one.`,
 		Example: `  c3 --relay http://relay-a:8080 leave`,

@@ -41,7 +41,7 @@ func newPing(s streams, where *settings) *cobra.Command {
 	p := pinger{where: where}
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "ping NAME", Short: "Measure the way to a resource", Args: cobra.ExactArgs(1), ValidArgsFunction: where.completeNames,
+		Use: "ping NAME", Short: "Measure the way to a resource", Args: takes(1, 1), ValidArgsFunction: where.completeNames,
 		Long: `Ask for a resource again and again, and print how long the answers took. None of its code runs: with --at its process is
 asked for its description, over a connection that stays open; with --relay the relay is. --timeout is for each answer.
 

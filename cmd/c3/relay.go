@@ -41,7 +41,7 @@ const relayExample = `  c3 relay
 func newRelay(s streams, where *settings) *cobra.Command {
 	f := new(relayFlags)
 	cmd := &cobra.Command{
-		Use: "relay", Short: "Serve the resources of this host over HTTP", Args: cobra.NoArgs,
+		Use: "relay", Short: "Serve the resources of this host over HTTP", Args: takes(0, 0),
 		ValidArgsFunction: cobra.NoFileCompletions, Long: relayLong, Example: relayExample,
 	}
 	f.add(cmd.Flags())

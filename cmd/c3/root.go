@@ -51,7 +51,7 @@ const rootExample = `  c3 --at ipc://demo ls
 func newRoot(s streams) *cobra.Command {
 	root := &cobra.Command{
 		Use: "c3", Short: "Call resources, and serve them over HTTP", Long: rootLong, Example: rootExample,
-		Args: cobra.NoArgs, SilenceErrors: true, SilenceUsage: true,
+		Args: commands, SuggestionsMinimumDistance: 2, SilenceErrors: true, SilenceUsage: true,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetIn(s.in)

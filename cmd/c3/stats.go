@@ -16,7 +16,7 @@ import (
 func newStats(s streams, where *settings) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "stats NAME", Short: "Show the figures of a resource", Args: cobra.ExactArgs(1), ValidArgsFunction: where.completeNames,
+		Use: "stats NAME", Short: "Show the figures of a resource", Args: takes(1, 1), ValidArgsFunction: where.completeNames,
 		Long: `Show how many calls the methods of a resource had and how many of them failed, by kind. A relay tells of those that
 went through it, and how long they took. With --at, the resource's process tells of all calls, of those that run or wait,
 and of its shared memory.`,

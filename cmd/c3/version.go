@@ -21,7 +21,7 @@ type version struct {
 func newVersion(s streams) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "version", Short: "Show the version of c3", Args: cobra.NoArgs, ValidArgsFunction: cobra.NoFileCompletions,
+		Use: "version", Short: "Show the version of c3", Args: takes(0, 0), ValidArgsFunction: cobra.NoFileCompletions,
 		Example: `  c3 version --json`,
 		RunE: func(*cobra.Command, []string) error {
 			v := readVersion()
