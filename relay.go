@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ctwo-go/c2/internal/certfile"
 	"github.com/ctwo-go/c2/internal/relayapi"
 	"github.com/ctwo-go/c2/ipc"
 )
@@ -137,7 +138,7 @@ func (r relay) ask(ctx context.Context, q question, answer any) error {
 	case asked.Err() != nil:
 		return r.fault(ipc.CodeUnavailable, "no answer within %v", timeout)
 	}
-	return r.fault(ipc.CodeUnavailable, "%v", err)
+	return r.fault(ipc.CodeUnavailable, "%v", certfile.Advise(err, "C2_TLS_CA"))
 }
 
 func (r relay) answer(ctx context.Context, q question, answer any) error {

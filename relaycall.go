@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/ctwo-go/c2/internal/certfile"
 	"github.com/ctwo-go/c2/internal/relayapi"
 	"github.com/ctwo-go/c2/ipc"
 )
@@ -106,7 +107,7 @@ func (r relay) broken(ctx context.Context, err error, ran bool) *ipc.Error {
 		e.MayHaveRun = ran
 		return e
 	}
-	e := r.fault(ipc.CodeUnavailable, "%v", err)
+	e := r.fault(ipc.CodeUnavailable, "%v", certfile.Advise(err, "C2_TLS_CA"))
 	e.MayHaveRun = ran
 	return e
 }

@@ -119,7 +119,7 @@ func TestTLS(t *testing.T) {
 	}
 
 	_, err := c2.Connect[Counter](within(t), "counter", c2.Relay(r.url()), c2.On(newNode(t)))
-	wantError(t, err, c2.ErrUnavailable, r.url(), "certificate")
+	wantError(t, err, c2.ErrUnavailable, r.url(), "certificate", "name a file with the certificate of its authority (C2_TLS_CA)")
 	anonymous := newNode(t, c2.TLS(&tls.Config{RootCAs: a.pool()}))
 	_, err = c2.Connect[Counter](within(t), "counter", c2.Relay(r.url()), c2.On(anonymous))
 	wantError(t, err, c2.ErrUnavailable, r.url())

@@ -5,6 +5,7 @@ package certfile
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"os"
 )
@@ -32,4 +33,13 @@ func Pair(cert, key string) (tls.Certificate, error) {
 		return tls.Certificate{}, fmt.Errorf("certificate %s with key %s, as PEM: %w", cert, key, err)
 	}
 	return pair, nil
+}
+
+// Advise adds to the failure of a connection what to do if the other side's certificate is of an authority that nobody named:
+// setting is what takes the file. It leaves other failures as they are.
+func Advise(err error, setting string) error {
+	if errors.As(err, new(x509.UnknownAuthorityError)) {
+		return fmt.Errorf("%w; to trust it, name a file with the certificate of its authority (%s)", err, setting)
+	}
+	return err
 }

@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
+	"fmt"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -67,5 +69,15 @@ func TestFiles(t *testing.T) {
 		if _, err := Pair(cert, file); err == nil || !strings.HasPrefix(err.Error(), "certificate "+cert+" with key "+file+", as PEM: ") {
 			t.Errorf("with the key %s: %v", file, err)
 		}
+	}
+}
+
+func TestAdvise(t *testing.T) {
+	unknown := fmt.Errorf("asking: %w", x509.UnknownAuthorityError{})
+	if err := Advise(unknown, "THIS"); !errors.Is(err, unknown) || !strings.HasSuffix(err.Error(), "name a file with the certificate of its authority (THIS)") {
+		t.Errorf("got %v", err)
+	}
+	if err := Advise(os.ErrNotExist, "THIS"); err != os.ErrNotExist {
+		t.Errorf("got %v", err)
 	}
 }

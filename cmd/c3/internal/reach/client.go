@@ -137,7 +137,7 @@ func (c *client) do(ctx context.Context, r request, read func(io.Reader) error) 
 
 // lost is the error for an answer that did not come, or not to its end.
 func (c *client) lost(ctx context.Context, err error, mayHaveRun bool) error {
-	e := &c2.Error{Code: c2.CodeUnavailable, Message: fmt.Sprintf("no answer from the relay at %s: %v", c.base, cause(err)), MayHaveRun: mayHaveRun}
+	e := &c2.Error{Code: c2.CodeUnavailable, Message: fmt.Sprintf("no answer from the relay at %s: %v", c.base, certfile.Advise(cause(err), "--ca, C2_TLS_CA")), MayHaveRun: mayHaveRun}
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		e.Code = c2.CodeDeadline

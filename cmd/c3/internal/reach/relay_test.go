@@ -160,7 +160,7 @@ func TestTLS(t *testing.T) {
 		if failed := (*c2.Error)(nil); errors.As(err, &failed) && failed.MayHaveRun {
 			t.Errorf("with %q nothing was sent, and may have run", file)
 		}
-		if unknown := (x509.UnknownAuthorityError{}); (err == nil) != trusted || !trusted && !strings.Contains(err.Error(), unknown.Error()) {
+		if unknown := (x509.UnknownAuthorityError{}); (err == nil) != trusted || !trusted && !strings.Contains(err.Error(), unknown.Error()+"; to trust it, name a file with the certificate of its authority (--ca, C2_TLS_CA)") {
 			t.Errorf("with %q: %v", file, err)
 		}
 		p.Close()
