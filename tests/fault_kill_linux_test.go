@@ -88,8 +88,8 @@ func faultClientKilled(t *testing.T, memory c2.MemoryConfig) {
 		if memory.Inline == 0 && !holds() { // not at random then, the first time
 			await.True(t, "the client has something in its hands", holds)
 		}
-		killed := time.Now()
 		victim.Kill()
+		killed := time.Now() // it is gone, however long that took
 		await.True(t, "the server knows", func() bool { return server.MemoryStats().Connections == 1 })
 		slowest = max(slowest, time.Since(killed))
 		trip()

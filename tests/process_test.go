@@ -190,8 +190,8 @@ func TestServerKilled(t *testing.T) {
 	first := child.Start(t, "valve", address)
 	v := connectValve(t, address)
 	end := waitAtValve(t, first, v)
-	killed := time.Now()
 	first.Kill()
+	killed := time.Now() // it is gone, however long that took
 	outcomeUnknown(t, <-end)
 	if took := time.Since(killed); took > time.Second {
 		t.Errorf("the call ended %v after its server", took)
