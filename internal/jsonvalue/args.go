@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/ctwo-go/c2/codec"
 	"github.com/ctwo-go/c2/internal/cborhead"
@@ -67,7 +68,7 @@ func (r *reader) last(params []*codec.Schema, fixed int, variadic bool) error {
 		p := params[fixed]
 		r.root, r.byID = p, nil
 		if err := r.variadic(p, fixed == 0); err != nil {
-			return fmt.Errorf("argument %d: %w", fixed+1, err)
+			return ofVariadic(fixed, err)
 		}
 		return nil
 	}
@@ -87,6 +88,21 @@ func (r *reader) last(params []*codec.Schema, fixed int, variadic bool) error {
 		}
 		n++
 	}
+}
+
+// ofVariadic names the argument that an error of the last parameter's list is about: each of its elements was given as one.
+func ofVariadic(fixed int, err error) error {
+	if e, ok := err.(*codec.Error); ok {
+		index, rest, _ := strings.Cut(strings.TrimPrefix(e.Path, "["), "]")
+		if i, bad := strconv.Atoi(index); bad == nil {
+			fixed += i
+			err = e.Err
+			if rest = strings.TrimPrefix(rest, "."); rest != "" {
+				err = &codec.Error{Path: rest, Err: e.Err}
+			}
+		}
+	}
+	return fmt.Errorf("argument %d: %w", fixed+1, err)
 }
 
 // variadic takes the elements of the list p up to the end of the arguments.
