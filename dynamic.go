@@ -142,7 +142,7 @@ func (c *dynamicCall) request(b *binding) (ipc.Request, error) {
 	c.method = &b.desc.Methods[i]
 	payload, err := c.encode(c.method)
 	if err != nil {
-		return ipc.Request{}, &Error{Code: CodeInvalid, Message: fmt.Sprintf("%s: %v", c.method, err), cause: err}
+		return ipc.Request{}, &Error{Code: CodeInvalid, Message: fmt.Sprintf("%v; the method is %s", err, c.method), cause: err}
 	}
 	return ipc.Request{Resource: b.id, Method: uint32(i), Args: ipc.Bytes(payload)}, nil
 }

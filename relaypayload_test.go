@@ -218,7 +218,7 @@ func TestArgumentsThatCannotBeSent(t *testing.T) {
 	defer d.Close()
 	before := r.count("POST", "/v1/resources/")
 	_, err = d.Call(within(t), "Echo", "text")
-	wantError(t, err, c2.ErrInvalid, "mirror.Echo", "argument 1")
+	wantError(t, err, c2.ErrInvalid, "mirror.Echo", "invalid: argument 1", "; the method is Echo(")
 	_, err = d.Call(within(t), "Ecco")
 	wantError(t, err, c2.ErrNotFound, "it has Echo, Make")
 	if n := r.count("POST", "/v1/resources/") - before; n > 0 {
