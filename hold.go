@@ -157,11 +157,12 @@ func (n *Node) read(ctx context.Context, p *ipc.Payload, decode func(view bool) 
 	return err
 }
 
-// HoldStatistics says what a node has of other processes' memory, and they of its. See [Hold] and [KeepInput]. Of what came
-// through the socket nothing is held up to 8 KiB, as it is copied; of more a hold may keep a buffer of this process instead,
-// which counts as well while it does, by what is in it.
+// HoldStatistics says what a node has of other processes' memory, and they of its. Three things hold: a [Hold], a
+// [KeepInput], and a call with arguments that [HoldInput] left where they are, from its arrival until it returns or
+// KeepInput takes them over. Of what came through the socket nothing is held up to 8 KiB, as it is copied; of more a hold may
+// keep a buffer of this process instead, which counts as well while it does, by what is in it.
 type HoldStatistics struct {
-	ActiveHolds int           `json:"active_holds"` // holds, of either kind, that hold anything
+	ActiveHolds int           `json:"active_holds"` // holds, of all three kinds, that hold anything
 	HeldBytes   int64         `json:"held_bytes"`   // memory that they keep
 	OldestHold  time.Duration `json:"oldest_hold"`  // how long the oldest of them has been there; in JSON nanoseconds
 	LeakedHolds int           `json:"leaked_holds"` // holds that were never released, ever

@@ -3,6 +3,7 @@ package c2
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/ctwo-go/c2/ipc"
 )
@@ -28,10 +29,27 @@ type input struct {
 
 	mu      sync.Mutex
 	payload *ipc.Payload // nil once the call has ended
+	running holdState    // is the call in the node's holds
+	counted bool         // there it is: until something keeps the arguments, or the call ends
 }
 
 // inputKey is the key under which a context has its *input.
 type inputKey struct{}
+
+// count makes the call one of the node's holds.
+func (in *input) count() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.running.since, in.counted = time.Now(), true
+	in.node.holds.add(&in.running, in.payload)
+}
+
+func (in *input) uncountLocked() {
+	if in.counted {
+		in.node.holds.remove(&in.running, in.payload)
+		in.counted = false
+	}
+}
 
 func (in *input) keep(h *Held) {
 	in.mu.Lock()
@@ -42,7 +60,9 @@ func (in *input) keep(h *Held) {
 	in.payload.Retain()
 	if !h.state.keep(in.node, in.payload) {
 		in.payload.Release()
+		return
 	}
+	in.uncountLocked() // it is the Held that counts now
 }
 
 // end gives the arguments back, unless they are kept. It may be called on nil.
@@ -52,6 +72,7 @@ func (in *input) end() {
 	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	in.uncountLocked()
 	in.payload.Release()
 	in.payload = nil
 }

@@ -137,6 +137,7 @@ func (s *serving) takeArgs(ctx context.Context, n *Node, m *boundMethod, req req
 	if lasts = borrowed && err == nil; !lasts {
 		return nil, err
 	}
+	in.count()
 	return in, nil
 }
 
