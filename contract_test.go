@@ -350,3 +350,20 @@ func TestMismatchesAreToldAllAtOnce(t *testing.T) {
 type putter[T any] struct{}
 
 func (putter[T]) Put(v T) (T, error) { return v, nil }
+
+// TestTwinsAreToldOnce: two fields that stand for one method do not fit for one reason.
+func TestTwinsAreToldOnce(t *testing.T) {
+	leaktest.Check(t)
+	node := newNode(t)
+	register[Counter](t, node, "counter", &counter{})
+	_, err := c2.Connect[struct {
+		Reset  func(context.Context) (int, error) `c2:"read"`
+		Zero   func(context.Context) (int, error) `c2:"read,name=Reset"`
+		Double func(context.Context) error
+		Twice  func(context.Context) error `c2:"name=Double"`
+	}](t.Context(), "counter", c2.On(node))
+	wantError(t, err, c2.ErrMismatch, "tagged read, but the resource's writes", "Double: the resource has no such method")
+	if err != nil && strings.Count(err.Error(), "\n") != 2 {
+		t.Errorf("want two lines of faults: %v", err)
+	}
+}

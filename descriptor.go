@@ -150,12 +150,14 @@ func (c *contract) fit(d *Descriptor) ([]uint32, error) {
 	index := make([]uint32, len(c.methods))
 	for i, m := range c.methods {
 		j := d.index(m.name)
-		if j < 0 {
-			faults = append(faults, fmt.Errorf("%s: the resource has no such method; it has %s", m.name, d.methodNames()))
-			continue
-		}
 		index[i] = uint32(j)
-		faults = append(faults, m.fit(&d.Methods[j]))
+		switch twin := c.index(m.name) < i; {
+		case twin: // another field for the same method, of which all has been said
+		case j < 0:
+			faults = append(faults, fmt.Errorf("%s: the resource has no such method; it has %s", m.name, d.methodNames()))
+		default:
+			faults = append(faults, m.fit(&d.Methods[j]))
+		}
 	}
 	if err := errors.Join(faults...); err != nil {
 		return nil, newError(CodeMismatch, "the client's %s does not fit the resource's %s:\n\t%s",
