@@ -102,7 +102,8 @@ var (
 		Code: ipc.CodeDenied, Message: "the relay wants the token of servers: send Authorization: Bearer TOKEN (C2_TOKEN)",
 	}
 	errOtherServerToken = &ipc.Error{
-		Code: ipc.CodeDenied, Message: "the relay wants another token than this one: that of servers, which may not be that of callers; send it as Authorization: Bearer TOKEN (C2_TOKEN)",
+		Code: ipc.CodeDenied, Message: "the relay wants another token than this one: that of servers, which may not be that of callers; " +
+			"send it as Authorization: Bearer TOKEN (C2_TOKEN)",
 	}
 )
 
