@@ -170,7 +170,7 @@ func TestRestart(t *testing.T) {
 	if err := again.SetRoutes([]Route{route("new", 1), route("same", 1)}); err != nil {
 		t.Fatal(err)
 	}
-	await.Nothing(t, 2*time.Second, func() string { return sees(a, w.living()) })
+	await.Nothing(t, await.Limit, func() string { return sees(a, w.living()) })
 	await.Nothing(t, 10*time.Second, w.whole)
 	for _, m := range a.Members() {
 		if m.ID == "b" && m.Incarnation != again.Incarnation() {
