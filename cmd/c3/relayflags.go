@@ -103,7 +103,7 @@ func fillFlags(set *pflag.FlagSet, from source) (err error) {
 func unknownVariables(set *pflag.FlagSet, from source) (names []string) {
 	known := map[string]bool{"C2_RELAY_ANNOUNCE_TOKEN": true}
 	set.VisitAll(func(f *pflag.Flag) { known[variableOf(f.Name)] = true })
-	for _, name := range slices.Sorted(maps.Keys(from.vars)) {
+	for _, name := range slices.Sorted(maps.Keys(from)) {
 		if strings.HasPrefix(name, variableOf("")) && !known[name] {
 			names = append(names, name)
 		}

@@ -41,18 +41,14 @@ func newSettings(root *cobra.Command) *settings {
 	return s
 }
 
-// source is where the settings come from that no flag has: the environment, then .env.
-type source struct {
-	env, file func(string) (string, bool)
-	vars      map[string]string // what is in .env
-}
+// source is where the settings come from that no flag has: the environment, then .env, whose variables it has.
+type source map[string]string
 
-func readSource() (source, error) {
-	vars, err := dotenv.ReadFile(".env", "C2_")
-	file := func(name string) (string, bool) { v, ok := vars[name]; return v, ok && v != "" }
-	env := func(name string) (string, bool) { v, ok := os.LookupEnv(name); return v, ok && v != "" }
-	return source{env, file, vars}, err
-}
+func readSource() (source, error) { return dotenv.ReadFile(".env", "C2_") }
+
+// env and file look a variable up. One that is empty is not set.
+func (source) env(name string) (string, bool)    { v := os.Getenv(name); return v, v != "" }
+func (s source) file(name string) (string, bool) { v := s[name]; return v, v != "" }
 
 // fill sets what the flag does not say to what the variable does.
 func (s *settings) fill(from source, flag, variable string, value *string) {

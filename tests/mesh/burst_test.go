@@ -103,12 +103,8 @@ func (r *localRelay) get(path string, answer any) bool {
 
 // routes is how many routes the relay knows that another one has.
 func (r *localRelay) routes(of string) int {
-	var all relayapi.Members
-	r.get(relayapi.PathMembers, &all)
-	for _, m := range all.Members {
-		if m.ID == of {
-			return m.Routes
-		}
+	if m := member(r, of); m != nil {
+		return m.Routes
 	}
 	return -1
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/ctwo-go/c2/internal/leaktest"
-	"github.com/ctwo-go/c2/internal/relayapi"
 )
 
 // meshBadLinks loses a tenth of all packets, and delays them: the mesh converges, calls work, and of two places of a name
@@ -59,12 +58,8 @@ func meshBadLinks(t *testing.T, c3 string) {
 
 // rtt is how far a relay is, as the host's says, in seconds.
 func (h *meshHost) rtt(relay string) float64 {
-	var all relayapi.Members
-	h.get(relayapi.PathMembers, &all)
-	for _, m := range all.Members {
-		if m.ID == relay {
-			return m.RTT
-		}
+	if m := member(h, relay); m != nil {
+		return m.RTT
 	}
 	return 0
 }

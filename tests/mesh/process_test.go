@@ -2,12 +2,31 @@ package mesh
 
 import (
 	"encoding/json"
-	"github.com/ctwo-go/c2/internal/child"
-	"github.com/ctwo-go/c2/internal/race"
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/ctwo-go/c2/internal/child"
+	"github.com/ctwo-go/c2/internal/race"
+	"github.com/ctwo-go/c2/internal/relayapi"
 )
+
+// asked is a relay that answers questions, if it is there.
+type asked interface {
+	get(path string, answer any) bool
+}
+
+// member is what a relay says of one of the mesh, nil if it says nothing of it.
+func member(of asked, id string) *relayapi.Member {
+	var all relayapi.Members
+	of.get(relayapi.PathMembers, &all)
+	for i := range all.Members {
+		if all.Members[i].ID == id {
+			return &all.Members[i]
+		}
+	}
+	return nil
+}
 
 // promptRace has programs with the race detector end without the second that they wait for races to be found.
 const promptRace = "GORACE=atexit_sleep_ms=10"
