@@ -45,8 +45,8 @@
 //
 // Resources need no locks: a method that reads runs beside others that read, any other runs alone, first come, first
 // served. Which methods read is said by a [Policy] tag or by those of the contract, or follows from their names;
-// [Concurrency] sets another rule. This holds for callers of the same process, too. A resource must not call its own methods through c2 in a way that would
-// have to wait for itself: such a call ends with its context only.
+// [Concurrency] sets another rule. This holds for callers of the same process, too. A resource must not call its own methods
+// through c2 in a way that would have to wait for itself: such a call ends with its context only.
 //
 // # Relays
 //

@@ -21,8 +21,8 @@ import (
 )
 
 // Node is one party: the resources that were registered with it, the address where other processes of this host reach
-// them, the relay where those of other hosts do, and the connections to the resources of others. A process needs no more than the default node, which the
-// package's functions use; tests may want several. It is safe for concurrent use.
+// them, the relay where those of other hosts do, and the connections to the resources of others. A process needs no more than
+// the default node, which the package's functions use; tests may want several. It is safe for concurrent use.
 type Node struct {
 	settings settings
 	log      zerolog.Logger
@@ -247,9 +247,9 @@ func (n *Node) Serve(ctx context.Context) error {
 	return n.Shutdown(drain)
 }
 
-// Shutdown ends the node: it withdraws its resources from the relay (for at most a second), takes no more calls, waits for those in flight until ctx ends and then cancels the
-// contexts of those that came from other processes, withdraws every resource (calling their Shutdown methods, those
-// registered last first), and closes its connections. It returns the errors of the resources, joined, and the context's
+// Shutdown ends the node: it withdraws its resources from the relay (for at most a second), takes no more calls, waits for
+// those in flight until ctx ends and then cancels the contexts of those that came from other processes, withdraws every
+// resource (calling their Shutdown methods, those registered last first), and closes its connections. It returns the errors of the resources, joined, and the context's
 // if that cut calls off. Calling it again only waits for the end of the first call, or of ctx; what was registered is
 // gone.
 func (n *Node) Shutdown(ctx context.Context) error {

@@ -66,7 +66,8 @@ func DrainTimeout(d time.Duration) NodeOption {
 
 // MaxPayload is the size in bytes of the largest arguments or results that the node takes from a peer, which gets
 // ErrTooLarge before it sends anything larger. By HTTP it is the caller who gets that, when larger results come. Memory of
-// [Alloc] and [Pin] counts in it as any other does, as who does not hold it copies it. Environment: C2_MAX_PAYLOAD, a number of bytes. Default 4 GiB.
+// [Alloc] and [Pin] counts in it as any other does, as who does not hold it copies it. Environment: C2_MAX_PAYLOAD, a number
+// of bytes. Default 4 GiB.
 func MaxPayload(bytes int64) NodeOption {
 	return nodeOption(func(c *nodeConfig) { c.maxPayload = &bytes })
 }

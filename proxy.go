@@ -28,8 +28,8 @@ import (
 //
 // It fails with ErrNotFound if there is no such resource, ErrUnavailable if nobody listens at the address or the relay
 // can't be reached, ErrDenied if the relay wants another [Token], ErrMismatch if T does not fit the resource (naming everything
-// that does not), ErrInvalid for a bad contract or address (likewise), ErrUnsupported where T is an interface and none can be implemented at run time (use a struct of funcs or
-// [RegisterStub]), ErrClosed after Shutdown, and with the context's error.
+// that does not), ErrInvalid for a bad contract or address (likewise), ErrUnsupported where T is an
+// interface and none can be implemented at run time (use a struct of funcs or [RegisterStub]), ErrClosed after Shutdown, and with the context's error.
 //
 // The T may be used by any number of goroutines. Close it when it is no longer needed.
 func Connect[T any](ctx context.Context, name string, opts ...ConnectOption) (T, error) {

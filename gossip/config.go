@@ -65,7 +65,7 @@ type Tuning struct {
 
 	SeedRetryMax time.Duration // the longest time between attempts to join a seed; the first is 250 ms. Default 15 s
 	PushDelay    time.Duration // for which changes are gathered before they are pushed. Default 10 ms
-	HTTPTimeout  time.Duration // for one Push or Resolve, and a Fetch; each that fails has the next one wait longer, up to twelve times. Default 5 s
+	HTTPTimeout  time.Duration // for a Push, Resolve or Fetch, which has up to twelve times that after failures. Default 5 s
 	Parallel     int           // how many Fetches, and how many Pushes, run at a time. Default 16
 }
 

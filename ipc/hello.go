@@ -46,8 +46,8 @@ const (
 //
 // An extension is a 2-byte type, a 2-byte length and as many bytes. One with the top bit of its type set must be
 // understood; others may be skipped. There is one: rings, whose 4 bytes are the size of the ring in a half (see package
-// ring); the half's descriptor comes with the hello's first byte, and behind a client's that of an alarm. A server has it in its hello only if the client had
-// it in its own, and then all that follows the hellos goes through the rings.
+// ring); the half's descriptor comes with the hello's first byte, and behind a client's that of an alarm. A server has it in its
+// hello only if the client had it in its own, and then all that follows the hellos goes through the rings.
 type hello struct {
 	major, minor uint16
 	caps         capability
